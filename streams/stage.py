@@ -61,7 +61,9 @@ class Step(NamedTuple):
 class Advance(Protocol):
     """state: every key's state of this partition, read only. Raise RecordError for a record of no use."""
 
-    def __call__(self, state: Mapping[str, Any], record: Record, params: Any) -> Step: ...
+    def __call__(
+        self, state: Mapping[str, Any], record: Record, params: Any
+    ) -> Step: ...
 
 
 class Output(NamedTuple):

@@ -3,11 +3,47 @@
 from streams.stage import Stage
 
 STAGES: tuple[Stage, ...] = (
-    Stage("analytics", ("market.ticks",), ("features",), "streams.bars.analytics:make", "streams.bars.analytics:Params"),
-    Stage("signals", ("features",), ("signals",), "streams.signals.stage:make", "streams.signals.stage:Params"),
-    Stage("router", ("features", "signals"), ("book",), "streams.book.router:make", "streams.book.router:Params"),
-    Stage("sizing", ("book",), ("orders",), "streams.sizing.stage:make", "streams.sizing.stage:Params"),
-    Stage("risk", ("orders",), ("verdicts", "risk"), "streams.risk.stage:make", "streams.risk.stage:Params"),
-    Stage("venue", ("verdicts",), ("book",), "streams.venue.stage:make", "streams.venue.stage:Params"),
+    Stage(
+        "analytics",
+        ("market.ticks",),
+        ("features",),
+        "streams.bars.analytics:make",
+        "streams.bars.analytics:Params",
+    ),
+    Stage(
+        "signals",
+        ("features",),
+        ("signals",),
+        "streams.signals.stage:make",
+        "streams.signals.stage:Params",
+    ),
+    Stage(
+        "router",
+        ("features", "signals"),
+        ("book",),
+        "streams.book.router:make",
+        "streams.book.router:Params",
+    ),
+    Stage(
+        "sizing",
+        ("book",),
+        ("orders",),
+        "streams.sizing.stage:make",
+        "streams.sizing.stage:Params",
+    ),
+    Stage(
+        "risk",
+        ("orders",),
+        ("verdicts", "risk"),
+        "streams.risk.stage:make",
+        "streams.risk.stage:Params",
+    ),
+    Stage(
+        "venue",
+        ("verdicts",),
+        ("book",),
+        "streams.venue.stage:make",
+        "streams.venue.stage:Params",
+    ),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -21,7 +21,8 @@ CODE_HEADER = "code"
 FOREIGN = "foreign"
 
 Place = tuple[int, int]
-Headers = list[tuple[str, bytes]]
+# As confluent-kafka spells them; ours always hold bytes.
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class RecordId(NamedTuple):
@@ -56,7 +57,9 @@ def parse_place(text: bytes) -> Place:
     return (int(major), int(minor))
 
 
-def headers_of(record_id: RecordId, previous: Place | None, cause: str = "", code: str = "") -> Headers:
+def headers_of(
+    record_id: RecordId, previous: Place | None, cause: str = "", code: str = ""
+) -> Headers:
     """Return the headers of a record: id, prev (unless first), cause and code (unless empty)."""
     out: Headers = [(ID_HEADER, str(record_id).encode())]
     if previous is not None:
