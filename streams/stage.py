@@ -61,9 +61,7 @@ class Step(NamedTuple):
 class Advance(Protocol):
     """state: every key's state of this partition, read only. Raise RecordError for a record of no use."""
 
-    def __call__(
-        self, state: Mapping[str, Any], record: Record, params: Any
-    ) -> Step: ...
+    def __call__(self, state: Mapping[str, Any], record: Record, params: Any) -> Step: ...
 
 
 class Output(NamedTuple):

@@ -1,16 +1,9 @@
 """The duplicate filter: a record is applied once, however often it stands in the log, and a missing one is noticed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from streams.log.ids import (
-    ID_HEADER,
-    PREVIOUS_HEADER,
-    Headers,
-    Place,
-    RecordId,
-    parse_id,
-    parse_place,
-)
+from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Place, RecordId, parse_id, parse_place
 
 
 class GapError(RuntimeError):
@@ -24,29 +17,20 @@ class IdFilter:
     start. Readers that begin at a tail pass False.
     """
 
-    def __init__(
-        self, newest: Mapping[str, Place] | None = None, *, strict: bool = True
-    ) -> None:
+    def __init__(self, newest: Mapping[str, Place] | None = None, *, strict: bool = True) -> None:
         # Places are kept as the text of the header: in the common case a record names its predecessor by the very
         # bytes that we hold, and nothing needs to be parsed.
-        self._newest = {
-            origin.encode(): b"%d.%d" % place
-            for origin, place in (newest or {}).items()
-        }
+        self._newest = {origin.encode(): b"%d.%d" % place for origin, place in (newest or {}).items()}
         self._strict = strict
 
     def newest(self) -> dict[str, Place]:
         """Return the newest place seen, by origin."""
-        return {
-            origin.decode(): parse_place(text) for origin, text in self._newest.items()
-        }
+        return {origin.decode(): parse_place(text) for origin, text in self._newest.items()}
 
     def accept(self, record_id: RecordId, previous: Place | None) -> bool:
         """Return whether the record is new, and remember it; GapError where its predecessor is not the one seen."""
         before = None if previous is None else b"%d.%d" % previous
-        return self.accept_text(
-            record_id.origin.encode(), b"%d.%d" % record_id.place, before
-        )
+        return self.accept_text(record_id.origin.encode(), b"%d.%d" % record_id.place, before)
 
     def accept_text(self, origin: bytes, place: bytes, previous: bytes | None) -> bool:
         """As accept, on the bytes of the headers."""
@@ -67,10 +51,8 @@ class IdFilter:
         return True
 
 
-def split_headers(
-    headers: Headers | None, foreign: bytes, offset: int
-) -> tuple[bytes, bytes, bytes | None]:
-    """Return (origin, place, previous) as bytes. A record without a readable id has origin `foreign` and its offset."""
+def split_headers(headers: Any, foreign: bytes, offset: int) -> tuple[bytes, bytes, bytes | None]:
+    """Return (origin, place, previous) as bytes, of headers as confluent-kafka gives them. A record without a readable id has origin `foreign` and its offset."""
     if headers:
         first_name, text = headers[0]
         if first_name != ID_HEADER:
@@ -86,25 +68,19 @@ def split_headers(
     return foreign, b"%d.0" % offset, None
 
 
-def find_header(headers: Iterable[tuple[str, bytes]], name: str) -> bytes | None:
+def find_header(headers: Any, name: str) -> bytes | None:
     """Return the last value of a header, None where it is absent."""
-    found = None
-    for key, value in headers:
+    found: bytes | None = None
+    for key, value in headers or ():
         if key == name:
             found = value
     return found
 
 
-def id_of(
-    headers: Headers | None, topic: str, partition: int, offset: int
-) -> tuple[RecordId, Place | None]:
+def id_of(headers: Any, topic: str, partition: int, offset: int) -> tuple[RecordId, Place | None]:
     """Return a record's id and the place before it; of a record without an id, the foreign one."""
-    origin, place, previous = split_headers(
-        headers, f"foreign/{topic}/{partition}".encode(), offset
-    )
-    return parse_id(origin + b":" + place), None if previous is None else parse_place(
-        previous
-    )
+    origin, place, previous = split_headers(headers, f"foreign/{topic}/{partition}".encode(), offset)
+    return parse_id(origin + b":" + place), None if previous is None else parse_place(previous)
 
 
 def _is_place(text: bytes) -> bool:

@@ -57,9 +57,7 @@ def parse_place(text: bytes) -> Place:
     return (int(major), int(minor))
 
 
-def headers_of(
-    record_id: RecordId, previous: Place | None, cause: str = "", code: str = ""
-) -> Headers:
+def headers_of(record_id: RecordId, previous: Place | None, cause: str = "", code: str = "") -> Headers:
     """Return the headers of a record: id, prev (unless first), cause and code (unless empty)."""
     out: Headers = [(ID_HEADER, str(record_id).encode())]
     if previous is not None:

@@ -15,9 +15,7 @@ class BrokenLogError(RuntimeError):
     """The log cannot be written: the broker is gone, or refused a record for good. The process must end."""
 
 
-def producer_settings(
-    kafka: Mapping[str, str], client_id: str
-) -> dict[str, str | int | bool]:
+def producer_settings(kafka: Mapping[str, str], client_id: str) -> dict[str, str | int | bool]:
     """Return librdkafka settings of an idempotent producer that leaves no gap.
 
     message.timeout.ms is 0: a message that timed out would leave a gap that a tail scan cannot see.
@@ -44,40 +42,24 @@ class LogProducer:
     """Append records in order; raise BrokenLogError where the log takes nothing for 60 s or refuses a record."""
 
     def __init__(
-        self,
-        kafka: Mapping[str, str],
-        client_id: str,
-        silence_seconds_max: float = DELIVERY_SILENCE_SECONDS_MAX,
+        self, kafka: Mapping[str, str], client_id: str, silence_seconds_max: float = DELIVERY_SILENCE_SECONDS_MAX
     ) -> None:
         self._failure: str | None = None
         self._silence_seconds_max = silence_seconds_max
         self._progress_s = time.monotonic()
         settings = producer_settings(kafka, client_id)
-        self._producer = Producer(
-            {**settings, "error_cb": self._on_error, "on_delivery": self._on_delivery}
-        )
+        self._producer = Producer({**settings, "error_cb": self._on_error, "on_delivery": self._on_delivery})
 
-    def send(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers,
-    ) -> None:
+    def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Append a record after all sent before it to the same partition; waits while the queue is full."""
         while True:
             try:
-                self._producer.produce(
-                    topic, value=value, key=key, partition=partition, headers=headers
-                )
+                self._producer.produce(topic, value=value, key=key, partition=partition, headers=headers)
                 return
             except BufferError:
                 self._wait(0.05)
             except KafkaException as error:
-                raise BrokenLogError(
-                    f"{topic}/{partition}: {error.args[0].str()}"
-                ) from error
+                raise BrokenLogError(f"{topic}/{partition}: {error.args[0].str()}") from error
 
     def poll(self) -> None:
         """Serve delivery reports; raise what went wrong since the last call."""

@@ -3,14 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 IDLE_SECONDS_MAX = 60.0
 
@@ -19,9 +12,7 @@ class UnreadableLogError(RuntimeError):
     """A stretch of the log that should be there cannot be read."""
 
 
-def reader_settings(
-    kafka: Mapping[str, str], isolation: str = "read_uncommitted"
-) -> dict[str, str | int | bool]:
+def reader_settings(kafka: Mapping[str, str], isolation: str = "read_uncommitted") -> dict[str, str | int | bool]:
     """Return librdkafka settings of a consumer that reads by offset and joins no group."""
     return {
         **kafka,
@@ -37,15 +28,11 @@ def reader_settings(
     }
 
 
-def bounds(
-    kafka: Mapping[str, str], topic: str, partition: int, seconds_max: float = 30.0
-) -> tuple[int, int]:
+def bounds(kafka: Mapping[str, str], topic: str, partition: int, seconds_max: float = 30.0) -> tuple[int, int]:
     """Return the first offset and the end offset (that of the next record) of a partition."""
     consumer = Consumer(reader_settings(kafka))
     try:
-        found: tuple[int, int] = consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=seconds_max
-        )
+        found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=seconds_max)
         return found
     finally:
         consumer.close()
@@ -71,40 +58,31 @@ def read(
     last = high if end is None else end
     if first >= last:
         return
-    consumer = Consumer(
-        reader_settings(kafka, "read_committed" if committed else "read_uncommitted")
-    )
+    consumer = Consumer(reader_settings(kafka, "read_committed" if committed else "read_uncommitted"))
     try:
-        consumer.assign(
-            [
-                TopicPartition(
-                    topic, partition, first if first > low else OFFSET_BEGINNING
-                )
-            ]
-        )
+        consumer.assign([TopicPartition(topic, partition, first if first > low else OFFSET_BEGINNING)])
         yield from _until(consumer, topic, partition, last, idle_seconds_max)
     finally:
         consumer.close()
 
 
-def _until(
-    consumer: Consumer, topic: str, partition: int, end: int, idle_seconds_max: float
-) -> Iterator[Message]:
+def _until(consumer: Consumer, topic: str, partition: int, end: int, idle_seconds_max: float) -> Iterator[Message]:
     quiet_since_s = time.monotonic()
     while True:
         messages = consumer.consume(num_messages=1_000, timeout=0.05)
         for message in messages:
             error = message.error()
             if error is None:
-                if message.offset() >= end:
+                offset = message.offset() or 0
+                if offset >= end:
                     return
                 quiet_since_s = time.monotonic()
                 yield message
-                if message.offset() + 1 >= end:
+                if offset + 1 >= end:
                     return
             elif error.code() == KafkaError._PARTITION_EOF:
                 # An end seen below `end` is that of an open transaction: its owner ends it, or the broker does.
-                if message.offset() >= end:
+                if (message.offset() or 0) >= end:
                     return
             elif not error.retriable() and error.code() not in _PASSING:
                 raise KafkaException(error)
@@ -114,9 +92,4 @@ def _until(
             )
 
 
-_PASSING = {
-    KafkaError._TRANSPORT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._RESOLVE,
-    KafkaError._TIMED_OUT,
-}
+_PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
