@@ -1,0 +1,201 @@
+"""A task: one stage on one input partition. Filters, folds, numbers its outputs, and suppresses those already written.
+
+Knows no Kafka: the shell (kafka.py), the in-memory runs (memory.py), the proof (verify.py) and the simulation drive
+this same code.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from schemas import wire
+from schemas.records import Reject
+from streams.log.filter import IdFilter, split_headers
+from streams.log.ids import CAUSE_HEADER, CODE_HEADER, ID_HEADER, PREVIOUS_HEADER, Headers, Place
+from streams.stage import ALL_PARTITIONS, Fold, Output, Rejected, RejectReason
+
+PAYLOAD_BYTES_MAX = 4_000_000
+REJECT_PAYLOAD_BYTES_MAX = 1_024
+
+Target = tuple[str, int]
+"""Logical topic and partition."""
+
+
+class Inbound(Protocol):
+    """A record as confluent-kafka gives it; simulations bring their own."""
+
+    def offset(self) -> Any: ...
+    def value(self) -> Any: ...
+    def headers(self) -> Any: ...
+
+
+class Outbound(NamedTuple):
+    """A record to append."""
+
+    topic: str
+    partition: int
+    key: bytes
+    payload: bytes
+    headers: Headers
+
+
+class MissingOffsetError(RuntimeError):
+    """The input skips offsets: the log lost records below its end. Not to be survived."""
+
+
+@dataclass(frozen=True)
+class TaskKey:
+    """Names a task: for checkpoints, transactional ids and origins, so never renamed with a module."""
+
+    stage: str
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.stage}/{self.topic}/{self.partition}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a checkpoint holds beside the state: the task's place in its inbox and in its outputs."""
+
+    position: int
+    seen: Mapping[str, Place]
+    chain: Mapping[Target, Place]
+    ends: Mapping[Target, int]
+
+
+@dataclass
+class TaskCounters:
+    """What a task has done since it started."""
+
+    records: int = 0
+    outputs: int = 0
+    duplicates_dropped: int = 0
+    emissions_suppressed: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)
+
+
+class Task:
+    """One stage on one input partition.
+
+    origin: of its outputs: stage/partition/UUID of the input topic. partitions: of every data topic.
+    code: the code version, as a header of each output.
+    """
+
+    def __init__(self, key: TaskKey, fold: Fold, origin: str, partitions: int, code: str = "") -> None:
+        self.key = key
+        self.fold = fold
+        self.origin = origin
+        self.position = 0
+        self.filter = IdFilter()
+        self.counters = TaskCounters()
+        self._origin = origin.encode()
+        self._foreign = f"foreign/{key.topic}/{key.partition}".encode()
+        self._partitions = partitions
+        self._code: list[tuple[str, str | bytes | None]] = [(CODE_HEADER, code.encode())] if code else []
+        self._chain: dict[Target, Place] = {}
+        self._written: dict[Target, Place] = {}
+        self._rejects_topic = f"{key.stage}.rejects"
+
+    def restore(self, snapshot: Snapshot, state: Mapping[str, bytes]) -> None:
+        """Go back to a checkpoint."""
+        self.position = snapshot.position
+        self.filter = IdFilter(snapshot.seen)
+        self._chain = dict(snapshot.chain)
+        self.fold.load(state)
+
+    def suppress_through(self, written: Mapping[Target, Place]) -> None:
+        """Name the newest of this task's outputs that each target already holds: they are not appended again."""
+        self._written = {
+            target: place for target, place in written.items() if place > self._chain.get(target, (-1, -1))
+        }
+
+    def snapshot(self, ends: Mapping[Target, int]) -> Snapshot:
+        """Return the task's place; ends: offsets from which a scan finds every output appended after this instant."""
+        return Snapshot(self.position, self.filter.newest(), dict(self._chain), dict(ends))
+
+    def apply(self, messages: Sequence[Inbound]) -> list[Outbound]:
+        """Fold records of the inbox, in log order; return what is to be appended, in order.
+
+        Raises GapError or MissingOffsetError where the log has lost something.
+        """
+        accept, foreign, position = self.filter.accept_text, self._foreign, self.position
+        payloads: list[bytes] = []
+        places: list[tuple[int, bytes, bytes]] = []
+        for message in messages:
+            offset = message.offset()
+            if offset != position:
+                if offset < position:
+                    continue
+                raise MissingOffsetError(f"{self.key}: expected offset {position}, was {offset}: records are missing")
+            position += 1
+            origin, place, previous = split_headers(message.headers(), foreign, offset)
+            if accept(origin, place, previous):
+                value = message.value()
+                payloads.append(b"" if value is None else value)
+                places.append((offset, origin, place))
+            else:
+                self.counters.duplicates_dropped += 1
+        self.position = position
+        self.counters.records += len(payloads)
+        return self._numbered(self.fold.apply(payloads), payloads, places)
+
+    def _numbered(
+        self, results: Sequence[Output | Rejected], payloads: list[bytes], places: list[tuple[int, bytes, bytes]]
+    ) -> list[Outbound]:
+        out: list[Outbound] = []
+        last_at, index = -1, 0
+        for result in results:
+            if result.at != last_at:
+                last_at, index = result.at, 0
+            offset, origin, place = places[last_at]
+            if isinstance(result, Rejected) or len(result.payload) > PAYLOAD_BYTES_MAX:
+                result = self._reject(result, offset, payloads[last_at])
+            if result.partition == ALL_PARTITIONS:
+                for partition in range(self._partitions):
+                    self._append(out, result, partition, (offset, index), origin, place)
+                    index += 1
+            else:
+                partition = self.key.partition if result.partition is None else result.partition
+                self._append(out, result, partition, (offset, index), origin, place)
+                index += 1
+        return out
+
+    def _append(
+        self, out: list[Outbound], result: Output, partition: int, own: Place, cause: bytes, cause_place: bytes
+    ) -> None:
+        target = (result.topic, partition)
+        previous = self._chain.get(target)
+        self._chain[target] = own
+        written = self._written.get(target)
+        if written is not None:
+            if own <= written:
+                self.counters.emissions_suppressed += 1
+                return
+            del self._written[target]
+        headers: Headers = [(ID_HEADER, b"%s:%d.%d" % (self._origin, *own))]
+        if previous is not None:
+            headers.append((PREVIOUS_HEADER, b"%d.%d" % previous))
+        headers.append((CAUSE_HEADER, b"%s:%s" % (cause, cause_place)))
+        headers += self._code
+        self.counters.outputs += 1
+        out.append(Outbound(result.topic, partition, result.key, result.payload, headers))
+
+    def _reject(self, result: Output | Rejected, offset: int, payload: bytes) -> Output:
+        if isinstance(result, Rejected):
+            reason, detail = result.reason, result.detail
+        else:
+            reason = RejectReason.OVERSIZED
+            detail = f"output to {result.topic}: expected at most {PAYLOAD_BYTES_MAX} bytes, was {len(result.payload)}"
+        self.counters.rejects[reason] = self.counters.rejects.get(reason, 0) + 1
+        record = Reject(
+            self.key.stage,
+            str(reason),
+            detail,
+            self.key.topic,
+            self.key.partition,
+            offset,
+            bytes(payload[:REJECT_PAYLOAD_BYTES_MAX]),
+        )
+        return Output(result.at, self._rejects_topic, None, b"", wire.encode(record))
