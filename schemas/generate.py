@@ -1,7 +1,8 @@
 """Generate records.py from the Avro schemas, and keep the id of each schema in the lock file.
 
-Run: python -m schemas.generate            writes records.py and ids.lock.json
-     python -m schemas.generate --check    exits 1 where they are not what the schemas say
+Run: python -m schemas.generate                  writes records.py, ids.lock.json and history/
+     python -m schemas.generate --new-version    the same, where a schema has changed shape: old bytes stay readable
+     python -m schemas.generate --check          exits 1 where they are not what the schemas say
 """
 
 import json
@@ -13,6 +14,12 @@ HERE = Path(__file__).parent
 AVRO = HERE / "avro"
 LOCK = HERE / "ids.lock.json"
 RECORDS = HERE / "records.py"
+HISTORY = HERE / "history"
+HOW_TO_CHANGE = (
+    "changed shape: {names}. What was written with the old shape must stay readable: give each new field a default, "
+    "append symbols to enums only at their end, remove or rename nothing that has no default; "
+    "then run python -m schemas.generate --new-version, and commit history/ and ids.lock.json with it."
+)
 
 SCALARS = {"string": "str", "long": "int", "int": "int", "double": "float", "boolean": "bool", "bytes": "bytes"}
 COLUMNS = {"long": "NDArray[np.int64]", "double": "NDArray[np.float64]"}
@@ -112,14 +119,20 @@ def render() -> str:
             lines += ["", *(render_enum(inner) if inner["type"] == "enum" else render_record(inner, record)), ""]
             names.append(inner["name"])
     records = [name for name in schemas]
-    lines += ["", f"type Record = {' | '.join(records)}" if False else "Record = " + " | ".join(records)]
-    lines += ["RECORDS: dict[str, type] = {" + ", ".join(f'"{n}": {n}' for n in names if n[0].isupper() and is_record(n)) + "}"]
+    lines += ["", "Record = " + " | ".join(records)]
+    lines += [
+        "RECORDS: dict[str, type] = {"
+        + ", ".join(f'"{n}": {n}' for n in names if n[0].isupper() and is_record(n))
+        + "}"
+    ]
     return "\n".join(lines) + "\n"
 
 
 def is_record(name: str) -> bool:
     return (AVRO / f"{name}.avsc").exists() or any(
-        inner["name"] == name and inner["type"] == "record" for schema in load().values() for inner in named_types(schema)
+        inner["name"] == name and inner["type"] == "record"
+        for schema in load().values()
+        for inner in named_types(schema)
     )
 
 
@@ -141,21 +154,47 @@ def render_record(schema: dict[str, Any], owner: str) -> list[str]:
     return [f"@dataclass{eq}", f"class {schema['name']}:", *doc, *fields]
 
 
-def lock() -> dict[str, int]:
-    """Return the wire id of each record: those of the lock file, and the next free ones for new records."""
-    known: dict[str, int] = json.loads(LOCK.read_text()) if LOCK.exists() else {}
+def plain(schema: Any) -> Any:
+    """Return a schema without what only people read, so that two can be compared."""
+    if isinstance(schema, list):
+        return [plain(part) for part in schema]
+    if isinstance(schema, dict):
+        return {key: plain(value) for key, value in schema.items() if key != "doc"}
+    return schema
+
+
+def history(new_version: bool) -> tuple[dict[str, int], dict[Path, str], list[str]]:
+    """Return the lock file's ids, the texts of each record's newest history file, and the records that changed shape.
+
+    new_version: give a record that changed shape its next version and the next free id; else only name it.
+    """
+    lock: dict[str, int] = json.loads(LOCK.read_text()) if LOCK.exists() else {}
+    texts: dict[Path, str] = {}
+    changed = []
     for name in sorted(load()):
-        if name not in known:
-            known[name] = max(known.values(), default=0) + 1
-    return known
+        schema = self_contained(name)
+        version = max((int(key.partition(".")[2]) for key in lock if key.partition(".")[0] == name), default=0)
+        path = HISTORY / f"{name}.{version}.avsc"
+        if version == 0 or (path.exists() and plain(json.loads(path.read_text())) != plain(schema)):
+            if version and not new_version:
+                changed.append(name)
+                continue
+            version += 1
+            lock[f"{name}.{version}"] = max(lock.values(), default=0) + 1
+        texts[HISTORY / f"{name}.{version}.avsc"] = json.dumps(schema, indent=1) + "\n"
+    return lock, texts, changed
 
 
 def main() -> None:
-    texts = {RECORDS: render(), LOCK: json.dumps(lock(), indent=2) + "\n"}
+    lock, texts, changed = history("--new-version" in sys.argv)
+    if changed:
+        sys.exit(HOW_TO_CHANGE.format(names=", ".join(changed)))
+    texts |= {RECORDS: render(), LOCK: json.dumps(lock, indent=2) + "\n"}
     if "--check" in sys.argv:
         stale = [path.name for path, text in texts.items() if not path.exists() or path.read_text() != text]
         sys.exit(f"not what the schemas say: {', '.join(stale)}; run python -m schemas.generate" if stale else 0)
     for path, text in texts.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
 

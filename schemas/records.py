@@ -214,7 +214,7 @@ class Fill:
     stop: float
     target: float
     expires_ns: int
-    reason: str = ''
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class MarketEvent:
     start_ns: int = 0
     end_ns: int = 0
     value: float = 0.0
-    text: str = ''
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -544,5 +544,39 @@ class Version:
     params: str
 
 
-Record = Alert | BarFrame | Control | FeatureFrame | OrderIntent | Fill | Mandate | Mark | MarketEvent | Reject | RiskReport | Signal | TickFrame | Verdict | Version
-RECORDS: dict[str, type] = {"Alert": Alert, "BarFrame": BarFrame, "Control": Control, "FeatureFrame": FeatureFrame, "OrderIntent": OrderIntent, "Fill": Fill, "Mandate": Mandate, "Mark": Mark, "MarketEvent": MarketEvent, "Reject": Reject, "PositionReport": PositionReport, "RiskReport": RiskReport, "Evidence": Evidence, "Signal": Signal, "TickFrame": TickFrame, "Verdict": Verdict, "Version": Version}
+Record = (
+    Alert
+    | BarFrame
+    | Control
+    | FeatureFrame
+    | OrderIntent
+    | Fill
+    | Mandate
+    | Mark
+    | MarketEvent
+    | Reject
+    | RiskReport
+    | Signal
+    | TickFrame
+    | Verdict
+    | Version
+)
+RECORDS: dict[str, type] = {
+    "Alert": Alert,
+    "BarFrame": BarFrame,
+    "Control": Control,
+    "FeatureFrame": FeatureFrame,
+    "OrderIntent": OrderIntent,
+    "Fill": Fill,
+    "Mandate": Mandate,
+    "Mark": Mark,
+    "MarketEvent": MarketEvent,
+    "Reject": Reject,
+    "PositionReport": PositionReport,
+    "RiskReport": RiskReport,
+    "Evidence": Evidence,
+    "Signal": Signal,
+    "TickFrame": TickFrame,
+    "Verdict": Verdict,
+    "Version": Version,
+}

@@ -2,9 +2,7 @@
 
 import dataclasses
 import io
-import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -12,36 +10,20 @@ import numpy as np
 
 from schemas import records
 from schemas.generate import FRAMES, self_contained
+from schemas.ids import HEADER_BYTES, NAMES, SCHEMA_IDS, WireError, WireReason, header_of
 
-HEADER_BYTES = 5
-SCHEMA_IDS: dict[str, int] = json.loads((Path(__file__).parent / "ids.lock.json").read_text())
-NAMES = {schema_id: name for name, schema_id in SCHEMA_IDS.items()}
-HEADERS = {name: b"\0" + schema_id.to_bytes(4, "big") for name, schema_id in SCHEMA_IDS.items()}
+HEADERS = {name: header_of(name) for name in SCHEMA_IDS}
 _SCHEMAS = {name: fastavro.parse_schema(self_contained(name), named_schemas={}) for name in SCHEMA_IDS}
 _ENUMS = {name: kind for name, kind in vars(records).items() if isinstance(kind, type) and issubclass(kind, StrEnum)}
-
-
-class WireReason(StrEnum):
-    """Why bytes could not be read as a record."""
-
-    NOT_FRAMED = "not_framed"
-    UNKNOWN_SCHEMA = "unknown_schema"
-    MALFORMED = "malformed"
-
-
-class WireError(ValueError):
-    """Bytes that are not a record; reason is from the closed list."""
-
-    def __init__(self, reason: WireReason, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 def name_of(payload: bytes) -> str:
     """Return the record name that the header names; WireError where there is none."""
     if payload is None or len(payload) < HEADER_BYTES or payload[0] != 0:
-        raise WireError(WireReason.NOT_FRAMED, f"expected magic byte 0 and a 4-byte schema id, was {bytes(payload or b'')[:8].hex()!r}")
+        raise WireError(
+            WireReason.NOT_FRAMED,
+            f"expected magic byte 0 and a 4-byte schema id, was {bytes(payload or b'')[:8].hex()!r}",
+        )
     schema_id = int.from_bytes(payload[1:5], "big")
     if schema_id not in NAMES:
         raise WireError(WireReason.UNKNOWN_SCHEMA, f"schema id {schema_id} is not in ids.lock.json")
