@@ -1,0 +1,320 @@
+"""The process of a stage: a consumer group member that runs a task on each partition it is given.
+
+One loop consumes, folds and produces. Recovery and checkpoint commits run on threads beside it. Everything that is
+wrong with the world (broker gone, fenced, a gap in the log) ends the process loudly; the supervisor starts it again,
+and start is recovery.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.topics import full_name
+from streams.log.producer import BrokenLogError, LogProducer, client_name
+from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
+from streams.runtime.metrics import StageMetrics
+from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
+from streams.runtime.recovery import CheckpointAbortedError, Pending, Recovered, recover
+from streams.runtime.task import TaskKey
+
+log = structlog.get_logger()
+
+SESSION_MS = 6_000
+LOOP_SECONDS = 0.1
+ABORTED_CHECKPOINTS_MAX = 20
+_PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+_GONE_SECONDS_MAX = 60.0
+
+
+@dataclass
+class Owned:
+    """A partition that this process has been given."""
+
+    key: TaskKey
+    recovery: Future[Recovered]
+    log: KafkaTaskLog
+    ready: Recovered | None = None
+    commit: Future[None] | None = None
+    checkpoint_due_s: float = 0.0
+    checkpoint_s: float = 0.0
+    aborted: int = 0
+    drained: bool = False
+
+
+class StageProcess:
+    """One process of one stage. Call run() from the main thread, stop() from a signal handler."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self._stage = stage_named(options.stage)
+        self._params = make_params(self._stage, options.params)
+        self._build = build_of(self._stage, self._params)
+        self._owned: dict[tuple[str, int], Owned] = {}
+        self._logical = {full_name(options.world, topic): topic for topic in self._stage.reads}
+        self._names: dict[str, str] = {}
+        self._stopping = False
+        self._broker_gone_s: float | None = None
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="task")
+        self.metrics = StageMetrics(self._stage.name, options.metrics_port)
+        self._producer = LogProducer(options.kafka, client_name(f"{self._stage.name}-{options.slot}"))
+        self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
+        self._consumer = Consumer(self._consumer_settings(), logger=None)
+
+    def _consumer_settings(self) -> dict[str, Any]:
+        options = self._options
+        return {
+            **options.kafka,
+            "group.id": full_name(options.world, self._stage.name),
+            "group.instance.id": f"{self._stage.name}-{options.slot}",
+            "client.id": client_name(f"{self._stage.name}-{options.slot}"),
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": SESSION_MS,
+            "heartbeat.interval.ms": 1_500,
+            "max.poll.interval.ms": 120_000,
+            "auto.offset.reset": "error",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_uncommitted",
+            "check.crcs": True,
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.wait.max.ms": 100,
+            "socket.nagle.disable": True,
+            "error_cb": self._on_error,
+        }
+
+    def stop(self) -> None:
+        """Ask run() to drain, checkpoint and return."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Consume until stop(); raises where the process must end loudly."""
+        self._consumer.subscribe(
+            list(self._logical), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        log.info("stage.started", stage=self._stage.name, slot=self._options.slot, code=self._build.code)
+        try:
+            while not self._stopping:
+                self._turn()
+            self._drain(list(self._owned.values()))
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self.metrics.close()
+        self._consumer.close()
+        log.info("stage.stopped", stage=self._stage.name, slot=self._options.slot)
+
+    def _turn(self) -> None:
+        first = self._consumer.poll(LOOP_SECONDS)
+        if first is not None:
+            # consume() waits to fill its batch, so the wait is poll's and consume takes what is there.
+            rest = self._consumer.consume(self._options.batch_records_max - 1, 0)
+            self._handle([first, *rest])
+        self._producer.poll()
+        self._take_over()
+        self._checkpoints()
+        self._watch_broker()
+        self.metrics.observe(self._owned.values(), self._lag, self._producer.queued())
+
+    def _handle(self, messages: Sequence[Message]) -> None:
+        batches: dict[tuple[str, int], list[Message]] = {}
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_message_error(error, message)
+                continue
+            place = (message.topic(), message.partition())
+            batch = batches.get(place)  # type: ignore[arg-type]  # a record without an error has both
+            if batch is None:
+                batches[place] = [message]  # type: ignore[index]
+            else:
+                batch.append(message)
+        for place, batch in batches.items():
+            owned = self._owned.get((self._logical[place[0]], place[1]))
+            if owned is not None and owned.ready is not None:
+                self._advance(owned.ready, batch)
+
+    def _advance(self, ready: Recovered, batch: Sequence[Message]) -> None:
+        names, send = self._names, self._producer.send
+        for topic, partition, key, payload, headers in ready.task.apply(batch):
+            name = names.get(topic)
+            if name is None:
+                name = names[topic] = full_name(self._options.world, topic)
+            send(name, partition, key, payload, headers)
+        self.metrics.batch(batch[-1], len(batch))
+
+    # Partitions come and go.
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        for place in places:
+            place.offset = OFFSET_BEGINNING
+        consumer.incremental_assign(places)
+        consumer.pause(places)
+        for place in places:
+            key = TaskKey(self._stage.name, self._logical[place.topic], place.partition)
+            task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, consumer)
+            future = self._threads.submit(self._recover, key, task_log)
+            self._owned[key.topic, key.partition] = Owned(key, future, task_log)
+
+    def _recover(self, key: TaskKey, task_log: KafkaTaskLog) -> Recovered:
+        fresh = fold_factory(self._stage, self._params, key.partition, self._options.partitions)
+        return recover(key, task_log, fresh, self._build, self._stage.writes, self._options.partitions)
+
+    def _take_over(self) -> None:
+        """Begin to consume for the tasks whose recovery is done."""
+        for owned in self._owned.values():
+            if owned.ready is None and owned.recovery.done():
+                ready = owned.recovery.result()
+                place = TopicPartition(
+                    full_name(self._options.world, owned.key.topic), owned.key.partition, ready.task.position
+                )
+                self._consumer.seek(place)
+                self._consumer.resume([place])
+                owned.ready = ready
+                owned.checkpoint_s = time.monotonic()
+                owned.checkpoint_due_s = time.monotonic() + self._options.checkpoint_seconds
+                log.info(
+                    "task.ready", task=str(owned.key), position=ready.task.position, behind_records=ready.replay_records
+                )
+
+    def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        leaving = [self._owned.pop((self._logical[place.topic], place.partition), None) for place in places]
+        self._drain([owned for owned in leaving if owned is not None])
+        consumer.incremental_unassign(places)
+
+    def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Another process may own them already: no checkpoint, which would be fenced; ids keep the log right."""
+        for place in places:
+            owned = self._owned.pop((self._logical[place.topic], place.partition), None)
+            if owned is not None:
+                log.warning("task.lost", task=str(owned.key))
+                owned.log.close()
+        consumer.incremental_unassign(places)
+
+    # Checkpoints.
+
+    def _checkpoints(self) -> None:
+        now_s = time.monotonic()
+        due = [owned for owned in self._owned.values() if owned.ready is not None and self._is_due(owned, now_s)]
+        if not due:
+            return
+        self._producer.flush()
+        for owned in due:
+            assert owned.ready is not None
+            owned.commit = self._threads.submit(self._commit, owned, self._take(owned))
+            owned.checkpoint_due_s = now_s + self._options.checkpoint_seconds
+
+    def _is_due(self, owned: Owned, now_s: float) -> bool:
+        if owned.commit is not None and owned.commit.done():
+            self._finished(owned)
+        if owned.commit is not None or now_s < owned.checkpoint_due_s:
+            return False
+        assert owned.ready is not None
+        if owned.ready.task.position == owned.ready.checkpoints.committed_position:
+            owned.checkpoint_s = now_s
+            owned.checkpoint_due_s = now_s + self._options.checkpoint_seconds
+            return False
+        return True
+
+    def _take(self, owned: Owned, *, drained: bool = False) -> Pending:
+        assert owned.ready is not None
+        writer = owned.ready.checkpoints
+        return writer.take(owned.log.ends(writer.targets), drained=drained)
+
+    def _commit(self, owned: Owned, pending: Pending) -> None:
+        assert owned.ready is not None
+        begun_s = time.monotonic()
+        owned.ready.checkpoints.commit(pending)
+        self.metrics.checkpointed(time.monotonic() - begun_s)
+
+    def _finished(self, owned: Owned) -> None:
+        assert owned.commit is not None
+        try:
+            owned.commit.result()
+            owned.checkpoint_s, owned.aborted = time.monotonic(), 0
+        except CheckpointAbortedError as error:
+            owned.aborted += 1
+            owned.checkpoint_due_s = time.monotonic() + min(1.0, self._options.checkpoint_seconds)
+            log.warning("checkpoint.aborted", task=str(owned.key), reason=str(error), in_a_row=owned.aborted)
+            if owned.aborted >= ABORTED_CHECKPOINTS_MAX:
+                raise BrokenLogError(
+                    f"{owned.key}: {owned.aborted} checkpoints in a row were aborted: {error}"
+                ) from error
+        finally:
+            owned.commit = None
+
+    def _drain(self, leaving: Sequence[Owned]) -> None:
+        """Bring everything emitted into the log and checkpoint it: what comes after starts without a replay."""
+        if not leaving:
+            return
+        self._producer.flush()
+        deadline_s = time.monotonic() + self._options.drain_seconds_max
+        for owned in leaving:
+            while not owned.drained and time.monotonic() < deadline_s:
+                self._drain_once(owned, deadline_s)
+            owned.log.close()
+            log.info("task.drained" if owned.drained else "task.not_drained", task=str(owned.key))
+
+    def _drain_once(self, owned: Owned, deadline_s: float) -> None:
+        if owned.ready is None:
+            # Still recovering: it has emitted nothing, so what it would go on from stands as it is.
+            owned.recovery.cancel()
+            owned.drained = True
+            return
+        try:
+            if owned.commit is not None:
+                owned.commit.result(timeout=max(0.1, deadline_s - time.monotonic()))
+                owned.commit = None
+            self._commit(owned, self._take(owned, drained=True))
+            owned.drained = True
+        except (CheckpointAbortedError, TimeoutError) as error:
+            owned.commit = None
+            log.warning("checkpoint.aborted", task=str(owned.key), reason=str(error))
+
+    # The broker.
+
+    def _lag(self, owned: Owned) -> int:
+        """Return how many records of the inbox are not yet folded, as the consumer knows without asking."""
+        if owned.ready is None:
+            return 0
+        place = TopicPartition(full_name(self._options.world, owned.key.topic), owned.key.partition)
+        try:
+            _, high = self._consumer.get_watermark_offsets(place, cached=True)
+        except KafkaException:
+            return 0
+        return max(0, high - owned.ready.task.position)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and self._broker_gone_s is None:
+            self._broker_gone_s = time.monotonic()
+            log.error("broker.gone", reason=error.str())
+
+    def _on_message_error(self, error: KafkaError, message: Message) -> None:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            place = (self._logical.get(message.topic() or "", ""), message.partition() or 0)
+            raise BrokenLogError(
+                f"{place[0]}/{place[1]}: {error.str()}; the records this stage needs have expired: "
+                "start a new world and replay into it"
+            )
+        if error.code() in _PASSING or error.retriable():
+            return
+        raise KafkaException(error)
+
+    def _watch_broker(self) -> None:
+        if self._broker_gone_s is None:
+            return
+        for owned in self._owned.values():
+            try:
+                if owned.ready is not None:
+                    owned.log.input_bounds()
+                    self._broker_gone_s = None
+                    log.info("broker.back")
+                    return
+            except KafkaException:
+                break
+        if self._broker_gone_s is not None and time.monotonic() - self._broker_gone_s > _GONE_SECONDS_MAX:
+            raise BrokenLogError(f"no broker answers for {_GONE_SECONDS_MAX:.0f} s")
