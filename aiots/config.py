@@ -25,6 +25,8 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.topics import check_world
+
 WorldOption = Annotated[
     str | None, typer.Option("--world", help="World whose topics and groups are used (env AIOTS_WORLD; default live).")
 ]
@@ -172,6 +174,12 @@ def _name(value: Any) -> str:
     return value
 
 
+def _world(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a name, was {value!r}")
+    return check_world(value)
+
+
 def _accounts(value: Any) -> tuple[str, ...]:
     names = tuple(_name(part) for part in (value.split(",") if isinstance(value, str) else value))
     if not names or len(set(names)) != len(names):
@@ -212,7 +220,7 @@ def _stage_params(value: Any, path: Path | None) -> Mapping[str, Mapping[str, ob
 
 _port = _whole(1, 65535)
 _PARSERS: dict[str, Callable[[Any], Any]] = {
-    "world": _name,
+    "world": _world,
     "partitions": _whole(1, 1024),
     "accounts": _accounts,
     "state_dir": _path,

@@ -1,0 +1,1 @@
+"""One machine: the embedded broker, its topics, and the supervisor of the processes."""

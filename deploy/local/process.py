@@ -1,0 +1,127 @@
+"""Processes by pid: start one that cannot outlive its parent, name one for sure, end one for sure."""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process, and no other that is given the same pid later."""
+
+    pid: int
+    created_s: float
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessId":
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def find(self) -> psutil.Process | None:
+        """Return the process while it runs, else None (also where it is a zombie or its pid is another's)."""
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.created_s) > 1.0 or process.status() == psutil.STATUS_ZOMBIE:
+                return None
+        except psutil.NoSuchProcess:
+            return None
+        return process
+
+
+def spawn(
+    command: Sequence[str], env: Mapping[str, str], log: IO[bytes], *, dies_with_parent: bool
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, with no input, its output in log.
+
+    dies_with_parent: on Linux the kernel kills it when the thread that called this ends, however that happens. So call
+    from the main thread.
+    """
+    return subprocess.Popen(
+        command,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_die_with_parent() if dies_with_parent else None,
+    )
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # loaded before the fork: after it only plain calls are safe
+    parent = os.getpid()
+
+    def in_child() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the line above
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return in_child
+
+
+def end(process: psutil.Process, timeout_s: float) -> bool:
+    """Send SIGTERM, then SIGKILL after timeout_s; return whether it went by itself."""
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(timeout_s)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(timeout_s)
+            return False
+    return True
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees all of it or the one before."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """Return a JSON object, or None where the file is absent or was cut by a crash."""
+    try:
+        value = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """Return whether something accepts connections on this loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def who_listens(port: int) -> str:
+    """Return `name (pid N)` of who listens on this port, `another process` where the system does not tell."""
+    with suppress(psutil.Error, PermissionError):
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and local and local.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return "another process"
