@@ -38,21 +38,25 @@ class IdFilter:
         if newest is None:
             if previous is not None and self._strict:
                 raise GapError(
-                    f"{origin.decode()}: the first record seen is {place.decode()}, but {previous.decode()} was before it"
+                    f"{origin.decode()}: the first record seen is {place.decode()}, but it follows {previous.decode()}"
                 )
         elif newest != previous:
             if parse_place(place) <= parse_place(newest):
                 return False
             if previous is not None:
                 raise GapError(
-                    f"{origin.decode()}: record {place.decode()} follows {previous.decode()}, but {newest.decode()} was the newest seen"
+                    f"{origin.decode()}: record {place.decode()} follows {previous.decode()}, "
+                    f"but the newest seen is {newest.decode()}"
                 )
         self._newest[origin] = place
         return True
 
 
 def split_headers(headers: Any, foreign: bytes, offset: int) -> tuple[bytes, bytes, bytes | None]:
-    """Return (origin, place, previous) as bytes, of headers as confluent-kafka gives them. A record without a readable id has origin `foreign` and its offset."""
+    """Return (origin, place, previous) as bytes, of headers as confluent-kafka gives them.
+
+    A record without a readable id has origin `foreign` and its offset.
+    """
     if headers:
         first_name, text = headers[0]
         if first_name != ID_HEADER:

@@ -9,6 +9,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streams.log.ids import Headers
 
 DELIVERY_SILENCE_SECONDS_MAX = 60.0
+ERRORS_ONLY = 3
+"""librdkafka's log_level: its warnings are of settings we mean and of retries it makes by itself."""
 
 
 class BrokenLogError(RuntimeError):
@@ -23,6 +25,7 @@ def producer_settings(kafka: Mapping[str, str], client_id: str) -> dict[str, str
     return {
         **kafka,
         "client.id": client_id,
+        "log_level": ERRORS_ONLY,
         "enable.idempotence": True,
         "enable.gapless.guarantee": True,
         "acks": "all",
@@ -95,7 +98,7 @@ class LogProducer:
             raise BrokenLogError(self._failure)
         if waiting and time.monotonic() - self._progress_s > self._silence_seconds_max:
             raise BrokenLogError(
-                f"no delivery for {self._silence_seconds_max:.0f} s, {len(self._producer)} records wait: is the broker up?"
+                f"nothing delivered in {self._silence_seconds_max:.0f} s, {len(self._producer)} wait: is the broker up?"
             )
 
     def _on_error(self, error: KafkaError) -> None:

@@ -10,7 +10,7 @@ from streams.log.reader import read
 
 
 def newest_places(kafka: Mapping[str, str], topic: str, partition: int, start: int | None = None) -> dict[str, Place]:
-    """Return the newest place of every origin that wrote to a partition at or after `start` (default: its beginning)."""
+    """Return the newest place of every origin in a partition at or after `start` (default: its beginning)."""
     return fold_places(read(kafka, topic, partition, start), f"foreign/{topic}/{partition}")
 
 

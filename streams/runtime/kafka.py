@@ -15,7 +15,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import full_name
-from streams.log.producer import BrokenLogError, LogProducer, client_name
+from streams.log.producer import ERRORS_ONLY, BrokenLogError, LogProducer, client_name
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
@@ -63,15 +63,16 @@ class StageProcess:
         self.metrics = StageMetrics(self._stage.name, options.metrics_port)
         self._producer = LogProducer(options.kafka, client_name(f"{self._stage.name}-{options.slot}"))
         self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
-        self._consumer = Consumer(self._consumer_settings(), logger=None)
+        self._consumer = Consumer(self._consumer_settings())
 
     def _consumer_settings(self) -> dict[str, Any]:
         options = self._options
         return {
             **options.kafka,
-            "group.id": full_name(options.world, self._stage.name),
+            "group.id": f"{options.world}.{self._stage.name}",
             "group.instance.id": f"{self._stage.name}-{options.slot}",
             "client.id": client_name(f"{self._stage.name}-{options.slot}"),
+            "log_level": ERRORS_ONLY,
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": SESSION_MS,
             "heartbeat.interval.ms": 1_500,
@@ -101,7 +102,9 @@ class StageProcess:
         try:
             while not self._stopping:
                 self._turn()
-            self._drain(list(self._owned.values()))
+            leaving = list(self._owned.values())
+            self._owned.clear()
+            self._drain(leaving)
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self.metrics.close()

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.topics import full_name
 from streams.log.filter import split_headers
 from streams.log.ids import Place, parse_place
-from streams.log.producer import BrokenLogError
+from streams.log.producer import ERRORS_ONLY, BrokenLogError
 from streams.log.reader import UnreadableLogError, read, reader_settings
 from streams.runtime.checkpoint import Entry
 from streams.runtime.recovery import CheckpointAbortedError, FencedError
@@ -60,6 +60,7 @@ class KafkaTaskLog:
                 "message.timeout.ms": 10_000,
                 "message.max.bytes": 4_194_304,
                 "linger.ms": 0,
+                "log_level": ERRORS_ONLY,
                 "client.id": f"aiots-{key.stage}-checkpoint-{key.partition}",
             }
         )
