@@ -6,14 +6,19 @@ Run: python -m schemas.generate                  writes records.py, ids.lock.jso
 """
 
 import json
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
+
+from schemas import generate_codecs
 
 HERE = Path(__file__).parent
 AVRO = HERE / "avro"
 LOCK = HERE / "ids.lock.json"
 RECORDS = HERE / "records.py"
+CODECS = HERE / "codecs.py"
 HISTORY = HERE / "history"
 HOW_TO_CHANGE = (
     "changed shape: {names}. What was written with the old shape must stay readable: give each new field a default, "
@@ -86,18 +91,19 @@ def self_contained(name: str) -> dict[str, Any]:
             out["items"] = expand(out["items"])
         return out
 
-    return expand(schemas[name])
+    whole: dict[str, Any] = expand(schemas[name])
+    return whole
 
 
 def python_type(schema: Any, frame: bool) -> str:
     """Return the annotation of a field."""
     if isinstance(schema, str):
-        return SCALARS.get(schema, schema.removeprefix("aiots."))
+        return str(SCALARS.get(schema, schema.removeprefix("aiots.")))
     if schema["type"] == "array":
         if frame and schema["items"] in COLUMNS:
-            return COLUMNS[schema["items"]]
+            return str(COLUMNS[schema["items"]])
         return f"tuple[{python_type(schema['items'], frame)}, ...]"
-    return schema["name"]
+    return str(schema["name"])
 
 
 def render() -> str:
@@ -113,32 +119,27 @@ def render() -> str:
         "from numpy.typing import NDArray",
         "",
     ]
-    names = []
+    records = []
     for record, schema in schemas.items():
         for inner in named_types(schema):
-            lines += ["", *(render_enum(inner) if inner["type"] == "enum" else render_record(inner, record)), ""]
-            names.append(inner["name"])
-    records = [name for name in schemas]
-    lines += ["", "Record = " + " | ".join(records)]
-    lines += [
-        "RECORDS: dict[str, type] = {"
-        + ", ".join(f'"{n}": {n}' for n in names if n[0].isupper() and is_record(n))
-        + "}"
-    ]
+            if inner["type"] == "enum":
+                lines += ["", *render_enum(inner), ""]
+            else:
+                lines += ["", *render_record(inner, record), ""]
+                records.append(inner["name"])
+    lines += ["", "Record = " + " | ".join(schemas)]
+    lines += ["RECORDS: dict[str, type] = {" + ", ".join(f'"{name}": {name}' for name in records) + "}"]
     return "\n".join(lines) + "\n"
 
 
-def is_record(name: str) -> bool:
-    return (AVRO / f"{name}.avsc").exists() or any(
-        inner["name"] == name and inner["type"] == "record"
-        for schema in load().values()
-        for inner in named_types(schema)
-    )
+def wrapped(text: str, indent: str = "    ") -> list[str]:
+    """Return a docstring's paragraph in lines of at most 120 characters, later lines indented once more."""
+    return textwrap.wrap(text, 116, initial_indent=indent, subsequent_indent=indent + "    ")
 
 
 def render_enum(schema: dict[str, Any]) -> list[str]:
     body = [f'    {symbol} = "{symbol}"' for symbol in schema["symbols"]]
-    return [f"class {schema['name']}(StrEnum):", f'    """{schema["doc"]}"""', "", *body]
+    return [f"class {schema['name']}(StrEnum):", *wrapped(f'"""{schema["doc"]}"""'), "", *body]
 
 
 def render_record(schema: dict[str, Any], owner: str) -> list[str]:
@@ -150,8 +151,22 @@ def render_record(schema: dict[str, Any], owner: str) -> list[str]:
             default = f" = {field['default']!r}"
         fields.append(f"    {field['name']}: {python_type(field['type'], frame)}{default}")
     eq = "(frozen=True, slots=True, eq=False)" if frame else "(frozen=True, slots=True)"
-    doc = [f'    """{schema["doc"]}', ""] + [f"    {f['name']}: {f['doc']}" for f in schema["fields"]] + ['    """', ""]
+    doc = [*wrapped(f'"""{schema["doc"]}'), ""]
+    doc += [line for field in schema["fields"] for line in wrapped(f"{field['name']}: {field['doc']}")]
+    doc += ['    """', ""]
     return [f"@dataclass{eq}", f"class {schema['name']}:", *doc, *fields]
+
+
+def codecs() -> str:
+    """Return the text of codecs.py."""
+    schemas = load()
+    return generate_codecs.render(schemas, FRAMES, {name: named_types(schema) for name, schema in schemas.items()})
+
+
+def formatted(text: str) -> str:
+    """Return Python text as ruff formats it, so that a formatter run over the tree changes nothing."""
+    command = [sys.executable, "-m", "ruff", "format", "--line-length", "120", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def plain(schema: Any) -> Any:
@@ -189,7 +204,7 @@ def main() -> None:
     lock, texts, changed = history("--new-version" in sys.argv)
     if changed:
         sys.exit(HOW_TO_CHANGE.format(names=", ".join(changed)))
-    texts |= {RECORDS: render(), LOCK: json.dumps(lock, indent=2) + "\n"}
+    texts |= {RECORDS: formatted(render()), CODECS: formatted(codecs()), LOCK: json.dumps(lock, indent=2) + "\n"}
     if "--check" in sys.argv:
         stale = [path.name for path, text in texts.items() if not path.exists() or path.read_text() != text]
         sys.exit(f"not what the schemas say: {', '.join(stale)}; run python -m schemas.generate" if stale else 0)

@@ -280,7 +280,8 @@ class Mark:
 
 
 class MarketEventKind(StrEnum):
-    """HEARTBEAT: the source has sent everything before event_ns. SOURCE_OPEN, SOURCE_CLOSE: bars wait for this source, or no longer. GAP: the source lost what lies between start_ns and end_ns."""
+    """HEARTBEAT: the source has sent everything before event_ns. SOURCE_OPEN, SOURCE_CLOSE: bars wait for this
+    source, or no longer. GAP: the source lost what lies between start_ns and end_ns."""
 
     SESSION_OPEN = "SESSION_OPEN"
     SESSION_CLOSE = "SESSION_CLOSE"
@@ -481,7 +482,9 @@ class TickFrame:
     base_ns: Event time of the first tick, nanoseconds since 1970 UTC.
     delta_ns: Event time less that of the tick before, nanoseconds, >= 0; the first is 0.
     kind: One byte a tick: 0 trade, 1 bid, 2 ask.
-    flags: One byte a tick, bits: 1 marked suspicious by the vendor; 2 the other side of this quote follows in the next row, judge both together; 4 trade does not set open, high, low or close (volume only), by sale condition.
+    flags: One byte a tick, bits: 1 marked suspicious by the vendor; 2 the other side of this quote follows in the
+        next row, judge both together; 4 trade does not set open, high, low or close (volume only), by sale
+        condition.
     price: Quote currency, > 0; 0 where a side of the book is empty.
     size: Shares, >= 0.
     condition: The vendor's sale or quote condition mask, as recorded.

@@ -1,7 +1,7 @@
 """The topics of a world: what each carries, by which key, and the settings that the broker must hold for it.
 
-A world prefixes every topic: `live.market.ticks`, `demo-7.analytics.checkpoint`. A world's name has no dot, so the first
-dot of a full name ends it. Every topic of a world has the world's partition count; a record's partition is chosen here
+A world prefixes every topic: `live.market.ticks`. A world's name has no dot, so the first dot of a full name ends it.
+Every topic of a world has the world's partition count; a record's partition is chosen here
 (Kafka's own murmur2), so that any client that leaves the choice to `partitioner=murmur2` writes to the same one.
 """
 
