@@ -1,0 +1,28 @@
+"""Limit of the fall from the highest equity: it halts the account until a person resumes it."""
+
+from streams.book.money import share_of, text_of
+from streams.risk.limit import AccountView, Breach, Objection, OrderView
+
+
+def _breached(view: AccountView) -> bool:
+    fall = view.peak_cents - view.equity_cents
+    return fall > 0 and fall >= share_of(view.peak_cents, view.mandate.drawdown_max)
+
+
+def _text(view: AccountView) -> str:
+    return (
+        f"equity {text_of(view.equity_cents)} USD is {1.0 - view.equity_cents / view.peak_cents:.4f} below its peak"
+        f" {text_of(view.peak_cents)} USD, limit {view.mandate.drawdown_max:.4f}"
+    )
+
+
+def judge(view: OrderView) -> Objection | None:
+    """Object to all that opens once the fall has reached drawdown_max."""
+    return Objection(0, _text(view.account)) if _breached(view.account) else None
+
+
+def watch(view: AccountView) -> Breach | None:
+    """Halt the account once the fall has reached drawdown_max."""
+    if not _breached(view):
+        return None
+    return Breach(_text(view), 1.0 - view.equity_cents / view.peak_cents, view.mandate.drawdown_max, True)
