@@ -1,0 +1,222 @@
+"""The whole pipeline in one process without a broker: backtests and proofs. The same tasks and folds as live.
+
+Topics are lists that live as long as their readers need them. One thing differs from a live run, and a backtest says
+so: live, the broker's log decides how the records of different underlyings meet in an account's inbox; here they are
+ordered by (event time, underlying, ordinal), and what venues answer comes after everything of the same instant.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from schemas import wire
+from schemas.records import MarketEvent, MarketEventKind
+from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Headers, Place
+from streams.runtime.options import fold_factory, make_params, stage_named
+from streams.runtime.source import code_version
+from streams.runtime.task import Outbound, Task, TaskKey
+from streams.stage import Stage
+from streams.topology import STAGES
+
+BATCH_RECORDS = 512
+MARKET, BOOK = "market.ticks", "book"
+EVENT_HEADER = wire.HEADERS["MarketEvent"]
+PER_UNDERLYING = ("analytics", "signals", "router")
+ORDER_PATH = ("sizing", "risk", "venue")
+
+
+class Feed(Protocol):
+    """A record of a source (connectors' SourceRecord is one)."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def place(self) -> Place: ...
+    @property
+    def previous(self) -> Place | None: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+class MemoryRecord:
+    """A record of an inbox that is a list."""
+
+    __slots__ = ("_headers", "_offset", "_value")
+
+    def __init__(self, offset: int, value: bytes, headers: Headers) -> None:
+        self._offset, self._value, self._headers = offset, value, headers
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes:
+        return self._value
+
+    def headers(self) -> Headers:
+        return self._headers
+
+
+class Routed(NamedTuple):
+    """A record on its way to the book, with what orders it there."""
+
+    event_ns: int
+    underlying: bytes
+    ordinal: int
+    out: Outbound
+
+
+@dataclass
+class Inbox:
+    """The end of one task's topic partition."""
+
+    task: Task
+    end: int = 0
+    waiting: list[MemoryRecord] = field(default_factory=list)
+
+    def put(self, value: bytes, headers: Headers) -> None:
+        """Append a record."""
+        self.waiting.append(MemoryRecord(self.end, value, headers))
+        self.end += 1
+
+    def advance(self) -> list[Outbound]:
+        """Fold what waits."""
+        if not self.waiting:
+            return []
+        batch, self.waiting = self.waiting, []
+        return self.task.apply(batch)
+
+
+class MemoryPipeline:
+    """Feed market records, in the order of their log; every record that a stage appends goes to `observe`.
+
+    params: tables of parameters by stage. Records reach the book when a heartbeat says that no earlier one can come,
+    and at finish().
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Mapping[str, object]],
+        partitions: int,
+        observe: Callable[[Outbound], None],
+    ) -> None:
+        self.partitions = partitions
+        self._observe = observe
+        self._inboxes: dict[tuple[str, str, int], Inbox] = {}
+        self._readers: dict[str, list[str]] = {}
+        for stage in STAGES:
+            made = make_params(stage, params.get(stage.name, {}))
+            for topic in stage.reads:
+                self._readers.setdefault(topic, []).append(stage.name)
+                for partition in range(partitions):
+                    task = memory_task(stage, made, topic, partition, partitions)
+                    self._inboxes[stage.name, topic, partition] = Inbox(task)
+        self._market = [self._inboxes["analytics", MARKET, partition] for partition in range(partitions)]
+        self._waiting = 0
+        self._heard_ns = [-1] * partitions
+        self._released_ns = -1
+        self._routed: list[list[Routed]] = [[] for _ in range(partitions)]
+        self._ordinal = 0
+
+    def tasks(self) -> Iterable[Task]:
+        """Yield every task, in flow order."""
+        for inbox in self._inboxes.values():
+            yield inbox.task
+
+    def feed(self, record: Feed) -> None:
+        """Append a source's record to the market topic."""
+        headers: Headers = [(ID_HEADER, b"%s:%d.%d" % (record.origin.encode(), *record.place))]
+        if record.previous is not None:
+            headers.append((PREVIOUS_HEADER, b"%d.%d" % record.previous))
+        self.feed_raw(record.partition, record.payload, headers)
+
+    def feed_raw(self, partition: int, payload: bytes, headers: Headers) -> None:
+        """Append a record as it stood in a log."""
+        self._market[partition].put(payload, headers)
+        self._waiting += 1
+        if payload.startswith(EVENT_HEADER):
+            self._heard(partition, payload)
+        if self._waiting >= BATCH_RECORDS * self.partitions:
+            self._fold_market()
+
+    def put(self, topic: str, partition: int, payload: bytes, headers: Headers) -> None:
+        """Append a record that no stage writes (a Mandate, a Control), and let it act at once."""
+        for stage in self._readers[topic]:
+            self._inboxes[stage, topic, partition].put(payload, headers)
+        if topic == BOOK:
+            self._order_path(partition)
+
+    def finish(self) -> None:
+        """Fold everything that still waits."""
+        self._fold_market()
+        self._release(None)
+
+    def _heard(self, partition: int, payload: bytes) -> None:
+        try:
+            event = wire.decode(payload)
+        except wire.WireError:
+            return
+        if isinstance(event, MarketEvent) and event.kind == MarketEventKind.HEARTBEAT and not event.symbol:
+            self._heard_ns[partition] = event.event_ns
+            if min(self._heard_ns) > self._released_ns:
+                self._fold_market()
+                self._released_ns = min(self._heard_ns)
+                self._release(self._released_ns)
+
+    def _fold_market(self) -> None:
+        self._waiting = 0
+        for partition in range(self.partitions):
+            for out in self._market[partition].advance():
+                self._deliver(out)
+            self._drain(PER_UNDERLYING[1:], partition)
+
+    def _drain(self, stages: Iterable[str], partition: int) -> None:
+        """Fold the per-underlying stages of a partition, in flow order: what they write goes down the list only."""
+        for name in stages:
+            for topic in stage_named(name).reads:
+                for out in self._inboxes[name, topic, partition].advance():
+                    self._deliver(out)
+
+    def _deliver(self, out: Outbound) -> None:
+        self._observe(out)
+        if out.topic == BOOK:
+            self._ordinal += 1
+            heapq.heappush(self._routed[out.partition], Routed(event_ns_of(out.payload), out.key, self._ordinal, out))
+            return
+        for stage in self._readers.get(out.topic, ()):
+            self._inboxes[stage, out.topic, out.partition].put(out.payload, out.headers)
+
+    def _release(self, through_ns: int | None) -> None:
+        """Let what was routed up to an instant into the book, an instant at a time; None: all of it."""
+        for partition, routed in enumerate(self._routed):
+            sizing = self._inboxes["sizing", BOOK, partition]
+            while routed and (through_ns is None or routed[0].event_ns <= through_ns):
+                instant_ns = routed[0].event_ns
+                while routed and routed[0].event_ns == instant_ns:
+                    out = heapq.heappop(routed).out
+                    sizing.put(out.payload, out.headers)
+                self._order_path(partition)
+
+    def _order_path(self, partition: int) -> None:
+        sizing = self._inboxes["sizing", BOOK, partition]
+        while sizing.waiting:
+            for name in ORDER_PATH:
+                inbox = self._inboxes[name, stage_named(name).reads[0], partition]
+                for out in inbox.advance():
+                    self._observe(out)
+                    for reader in self._readers.get(out.topic, ()):
+                        self._inboxes[reader, out.topic, out.partition].put(out.payload, out.headers)
+
+
+def memory_task(stage: Stage, params: Any, topic: str, partition: int, partitions: int) -> Task:
+    """Return a fresh task whose input topic has no UUID."""
+    key = TaskKey(stage.name, topic, partition)
+    fold = fold_factory(stage, params, partition, partitions)()
+    return Task(key, fold, f"{stage.name}/{partition}/memory-{topic}", partitions, code_version())
+
+
+def event_ns_of(payload: bytes) -> int:
+    """Return the event time that a record of the book stands at; 0 for one that acts at its place in the log."""
+    return int(getattr(wire.decode(payload), "event_ns", 0))
