@@ -1,0 +1,1 @@
+"""The subscribers' door: signals, verdicts and risk reports over WebSocket and HTTP."""
