@@ -1,0 +1,137 @@
+"""`aiots ingest lean|sim`: play a recording, or a simulated market, into a world's market.ticks."""
+
+import fcntl
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aiots.config import Config, WorldOption, load_config
+from aiots.console import fail
+
+if TYPE_CHECKING:
+    from connectors.sources.record import Source
+
+app = typer.Typer(help="Play a recording, or a simulated market, into a world.", no_args_is_help=True)
+
+INTERRUPTED = 130
+Speed = Annotated[str, typer.Option(help="Event seconds a second (1, 10, ...), or max: as fast as the stages follow.")]
+Symbols = Annotated[str, typer.Option(help="Comma-separated tickers; all where empty.")]
+LagMax = Annotated[int, typer.Option(min=0, help="Records analytics may be behind at --speed max; 0: do not look.")]
+DiskMin = Annotated[float, typer.Option(min=0, help="Stop when less is free where the embedded broker writes, GB.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the summary.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add `aiots ingest`."""
+    parent.add_typer(app, name="ingest")
+
+
+@app.command()
+def lean(
+    folders: Annotated[list[Path], typer.Argument(help="LEAN's data folder, or any above or below it.")],
+    symbols: Symbols = "",
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD, inclusive.")] = "",
+    speed: Speed = "max",
+    resolution: Annotated[
+        str, typer.Option(help="auto: the finest of each symbol and day; or a list of tick,second,minute,hour,daily.")
+    ] = "auto",
+    frame_ticks: Annotated[int, typer.Option(min=1, max=65_535, help="Most ticks of a frame.")] = 64,
+    frame_ms: Annotated[
+        int, typer.Option(min=1, max=60_000, help="Most event time of a frame; divides a minute.")
+    ] = 1000,
+    lag_max: LagMax = 200_000,
+    disk_free_min_gb: DiskMin = 2.0,
+    quiet: Quiet = False,
+    world: WorldOption = None,
+) -> None:
+    """Play files of LEAN's layout, with sessions, splits and dividends. Run it again to go on where it stopped."""
+    from connectors.sources.frames import FrameRule
+    from connectors.sources.lean import open_lean
+
+    config, pace = load_config(world=world), _speed(speed)
+    try:
+        rule = FrameRule(frame_ticks, frame_ms * 1_000_000)
+        source = open_lean(folders, _split(symbols), _day(first), _day(last), resolution, rule)
+    except ValueError as error:
+        fail(str(error), 2)
+    _play(config, source, pace, lag_max, disk_free_min_gb, quiet)
+
+
+def _play(config: Config, source: "Source", speed: float | None, lag_max: int, disk_gb: float, quiet: bool) -> None:
+    from connectors.sources.progress import Display
+    from connectors.sources.tail import ForeignTimeError
+    from connectors.sources.writer import Bounds, DiskFullError, OtherLogError, Writer
+    from deploy.local.admin import TopicsError, ensure_topics
+    from streams.log.producer import BrokenLogError
+    from streams.log.reader import UnreadableLogError
+
+    limits = Bounds(
+        lag_records_max=lag_max,
+        disk_path=config.state_dir if config.embedded and config.state_dir.exists() else None,
+        disk_free_bytes_min=int(disk_gb * 1e9),
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _only_writer(config), Display(quiet) as display:
+            ensure_topics(config.kafka, config.world, config.partitions)
+            result = Writer(config.kafka, config.world, config.partitions, limits, display).play(source, speed)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; everything sent is in the log. The same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except (TopicsError, ForeignTimeError, OtherLogError) as error:
+        fail(str(error), 2)
+    except (BrokenLogError, UnreadableLogError, DiskFullError) as error:
+        fail(f"{error}\nThe same command goes on where this one stopped.")
+    if result.complete_before:
+        typer.echo(f"already complete: {source.plan} is in world {config.world}")
+        return
+    rate = result.rows / result.seconds if result.seconds else 0.0
+    skipped = f", {result.skipped_records:,} records were there before" if result.skipped_records else ""
+    typer.echo(
+        f"{result.rows:,} rows in {result.records:,} records to world {config.world}"
+        f" in {result.seconds:.1f} s ({rate:,.0f} rows/s){skipped}"
+    )
+    for reason, count in result.rejected.items():
+        typer.echo(f"rejected {count:,}: {reason}")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _only_writer(config: Config) -> Iterator[None]:
+    """Hold this machine's lock on writing to a world; fails where another process has it."""
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    with (config.state_dir / f"ingest-{config.world}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fail(f"another `aiots ingest` writes to world {config.world}: one writer at a time", 2)
+        yield
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < 1e9:
+        fail(f"--speed must be max or a number > 0, was {text!r}", 2)
+    return speed
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _day(text: str) -> date | None:
+    return datetime.strptime(text, "%Y-%m-%d").date() if text else None
