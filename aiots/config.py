@@ -9,6 +9,8 @@ The file is $AIOTS_CONFIG, else ./aiots.toml, else $XDG_CONFIG_HOME/aiots/config
     analytics = 2
     [stages.router]          # parameters of a stage, by the names of its Params
     mark_interval_s = 5
+    [mandates.paper]         # what an account may do, by the names of Mandate; the rest by default
+    risk_fraction = 0.002
 
 The broker is that of KAFKA_BOOTSTRAP_SERVERS (with KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*; a secret may
 stand in a file that KAFKA_SASL_PASSWORD_FILE or KAFKA_SSL_KEY_PASSWORD_FILE names), else the embedded one on loopback.
@@ -83,6 +85,8 @@ class Config:
     """Processes of each stage, 1 where unnamed."""
     stage_params: Mapping[str, Mapping[str, object]] = field(default_factory=_empty)
     """Parameters of each stage, by the names of its Params; table [stages.NAME] of the file."""
+    mandates: Mapping[str, Mapping[str, object]] = field(default_factory=_empty)
+    """What accounts may do where it is not the default (aiots/mandates.py); table [mandates.ACCOUNT] of the file."""
 
 
 def load_config(world: str | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -102,12 +106,13 @@ def load_config(world: str | None = None, environ: Mapping[str, str] | None = No
             values[name] = _checked(parse, env[variable], variable)
         elif name in table:
             values[name] = _checked(parse, table[name], f"{path}: {name}")
-    known = {*_PARSERS, "processes", "stages"}
+    known = {*_PARSERS, "processes", "stages", "mandates"}
     if unknown := sorted(set(table) - known):
         raise ConfigError(f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
     values.setdefault("state_dir", _default_state_dir(env))
     values["processes"] = _processes(table.get("processes", {}), path)
-    values["stage_params"] = _stage_params(table.get("stages", {}), path)
+    values["stage_params"] = _tables(table.get("stages", {}), path, "stages")
+    values["mandates"] = _tables(table.get("mandates", {}), path, "mandates")
     draft = Config(**values)
     kafka, embedded = _kafka(env, draft)
     return Config(**(values | {"kafka": kafka, "embedded": embedded}))
@@ -212,9 +217,9 @@ def _processes(value: Any, path: Path | None) -> Mapping[str, int]:
     )
 
 
-def _stage_params(value: Any, path: Path | None) -> Mapping[str, Mapping[str, object]]:
+def _tables(value: Any, path: Path | None, what: str) -> Mapping[str, Mapping[str, object]]:
     if not (isinstance(value, dict) and all(isinstance(params, dict) for params in value.values())):
-        raise ConfigError(f"{path}: stages: expected tables [stages.NAME], was {value!r}")
+        raise ConfigError(f"{path}: {what}: expected tables [{what}.NAME], was {value!r}")
     return MappingProxyType({name: MappingProxyType(params) for name, params in value.items()})
 
 
