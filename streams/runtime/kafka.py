@@ -44,6 +44,7 @@ class Owned:
     checkpoint_s: float = 0.0
     aborted: int = 0
     drained: bool = False
+    told: tuple[int, int, int] = (0, 0, 0)
 
 
 class StageProcess:
@@ -239,6 +240,7 @@ class StageProcess:
         try:
             owned.commit.result()
             owned.checkpoint_s, owned.aborted = time.monotonic(), 0
+            self._tell_unusual(owned)
         except CheckpointAbortedError as error:
             owned.aborted += 1
             owned.checkpoint_due_s = time.monotonic() + min(1.0, self._options.checkpoint_seconds)
@@ -249,6 +251,16 @@ class StageProcess:
                 ) from error
         finally:
             owned.commit = None
+
+    def _tell_unusual(self, owned: Owned) -> None:
+        """Log what only faults cause, when there is more of it."""
+        assert owned.ready is not None
+        counters = owned.ready.task.counters
+        unusual = (counters.duplicates_dropped, counters.emissions_suppressed, sum(counters.rejects.values()))
+        if unusual != owned.told:
+            owned.told = unusual
+            names = ("duplicates_dropped", "emissions_suppressed", "rejects")
+            log.info("task.unusual", task=str(owned.key), **dict(zip(names, unusual, strict=True)))
 
     def _drain(self, leaving: Sequence[Owned]) -> None:
         """Bring everything emitted into the log and checkpoint it: what comes after starts without a replay."""
@@ -273,6 +285,7 @@ class StageProcess:
                 owned.commit.result(timeout=max(0.1, deadline_s - time.monotonic()))
                 owned.commit = None
             self._commit(owned, self._take(owned, drained=True))
+            self._tell_unusual(owned)
             owned.drained = True
         except (CheckpointAbortedError, TimeoutError) as error:
             owned.commit = None
