@@ -436,5 +436,8 @@ def _check_columns(rows: int, columns: tuple[NDArray[np.generic], ...]) -> None:
 
 
 def _went_back(symbol: str, times: I64) -> str:
-    at = int(np.argmax(times[1:] < times[:-1])) + 1
+    back = times[1:] < times[:-1]
+    if not back.any():
+        return f"times of {symbol} must not go back, or be more apart than an int64 can say: {times[0]} to {times[-1]}"
+    at = int(np.argmax(back)) + 1
     return f"times of {symbol} must not go back, row {at} was {times[at]} after {times[at - 1]}"
