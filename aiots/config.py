@@ -12,10 +12,13 @@ The file is $AIOTS_CONFIG, else ./aiots.toml, else $XDG_CONFIG_HOME/aiots/config
     [mandates.paper]         # what an account may do, by the names of Mandate; the rest by default
     risk_fraction = 0.002
 
+In the environment the three tables are JSON: AIOTS_PROCESSES='{"analytics": 2}', AIOTS_STAGES='{"router": {...}}'.
+
 The broker is that of KAFKA_BOOTSTRAP_SERVERS (with KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*; a secret may
 stand in a file that KAFKA_SASL_PASSWORD_FILE or KAFKA_SSL_KEY_PASSWORD_FILE names), else the embedded one on loopback.
 """
 
+import json
 import os
 import re
 import tomllib
@@ -85,8 +88,18 @@ class Config:
     """Processes of each stage, 1 where unnamed."""
     stage_params: Mapping[str, Mapping[str, object]] = field(default_factory=_empty)
     """Parameters of each stage, by the names of its Params; table [stages.NAME] of the file."""
+
     mandates: Mapping[str, Mapping[str, object]] = field(default_factory=_empty)
     """What accounts may do where it is not the default (aiots/mandates.py); table [mandates.ACCOUNT] of the file."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the AIOTS_* variables that give a child process these settings; KAFKA_* it inherits."""
+        variables = {name: getattr(self, name) for name in _PARSERS}
+        variables["accounts"] = ",".join(self.accounts)
+        variables["processes"] = json.dumps(dict(self.processes))
+        for name, tables in (("stages", self.stage_params), ("mandates", self.mandates)):
+            variables[name] = json.dumps({key: dict(params) for key, params in tables.items()})
+        return {f"AIOTS_{name.upper()}": str(value) for name, value in variables.items()}
 
 
 def load_config(world: str | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -110,9 +123,9 @@ def load_config(world: str | None = None, environ: Mapping[str, str] | None = No
     if unknown := sorted(set(table) - known):
         raise ConfigError(f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
     values.setdefault("state_dir", _default_state_dir(env))
-    values["processes"] = _processes(table.get("processes", {}), path)
-    values["stage_params"] = _tables(table.get("stages", {}), path, "stages")
-    values["mandates"] = _tables(table.get("mandates", {}), path, "mandates")
+    values["processes"] = _processes(*_table("processes", table, env, path))
+    values["stage_params"] = _tables(*_table("stages", table, env, path))
+    values["mandates"] = _tables(*_table("mandates", table, env, path))
     draft = Config(**values)
     kafka, embedded = _kafka(env, draft)
     return Config(**(values | {"kafka": kafka, "embedded": embedded}))
@@ -142,6 +155,17 @@ def _kafka(env: Mapping[str, str], config: Config) -> tuple[Mapping[str, str], b
             else f"127.0.0.1:{config.broker_port}"
         }
     return MappingProxyType(settings), embedded
+
+
+def _table(name: str, table: Mapping[str, Any], env: Mapping[str, str], path: Path | None) -> tuple[Any, str]:
+    """Return a table and where it stands: in the variable (as JSON), else in the file."""
+    variable = f"AIOTS_{name.upper()}"
+    if not env.get(variable):
+        return table.get(name, {}), f"{path}: {name}"
+    try:
+        return json.loads(env[variable]), variable
+    except ValueError:
+        raise ConfigError(f"{variable}: expected a JSON object, was {env[variable]!r}") from None
 
 
 def _config_path(env: Mapping[str, str]) -> Path | None:
@@ -208,18 +232,16 @@ def _path(value: Any) -> Path:
     return Path(value).expanduser().absolute()
 
 
-def _processes(value: Any, path: Path | None) -> Mapping[str, int]:
+def _processes(value: Any, place: str) -> Mapping[str, int]:
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: processes: expected a table, was {value!r}")
+        raise ConfigError(f"{place}: expected a table, was {value!r}")
     parse = _whole(0, 64)
-    return MappingProxyType(
-        {name: _checked(parse, count, f"{path}: processes.{name}") for name, count in value.items()}
-    )
+    return MappingProxyType({name: _checked(parse, count, f"{place}.{name}") for name, count in value.items()})
 
 
-def _tables(value: Any, path: Path | None, what: str) -> Mapping[str, Mapping[str, object]]:
+def _tables(value: Any, place: str) -> Mapping[str, Mapping[str, object]]:
     if not (isinstance(value, dict) and all(isinstance(params, dict) for params in value.values())):
-        raise ConfigError(f"{path}: {what}: expected tables [{what}.NAME], was {value!r}")
+        raise ConfigError(f"{place}: expected tables, one a name, was {value!r}")
     return MappingProxyType({name: MappingProxyType(params) for name, params in value.items()})
 
 

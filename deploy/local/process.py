@@ -1,6 +1,7 @@
 """Processes by pid: start one that cannot outlive its parent, name one for sure, end one for sure."""
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -125,3 +126,28 @@ def who_listens(port: int) -> str:
             if connection.status == psutil.CONN_LISTEN and local and local.port == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return "another process"
+
+
+class FileLock:
+    """A lock that the system gives back when its holder ends, however that happens."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[str] | None = None
+
+    def take(self) -> bool:
+        """Return whether it is ours now; does not wait."""
+        file = self.path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def give_back(self) -> None:
+        """Let others take it; nothing where it is not ours."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
