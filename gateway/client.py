@@ -163,6 +163,7 @@ class Client:
             for slot, (topic, _) in enumerate(hub.layout.slots):
                 if topic not in command.subscription.topics:
                     positions[slot] = max(positions[slot], hub.positions[slot])
+            hub.metrics.resumed.inc()
             self._task = asyncio.get_running_loop().create_task(self._catch_up(command.subscription, positions))
 
     async def _catch_up(self, subscription: Subscription, positions: list[int]) -> None:
@@ -181,13 +182,12 @@ class Client:
     async def _follow(self, subscription: Subscription, positions: list[int], patience: asyncio.Timeout) -> None:
         hub, loop = self._hub, asyncio.get_running_loop()
         slots = hub.layout.slots_of(subscription.topics)
-        source, ahead_until_s = "tail", loop.time() + hub.settings.ahead_s
+        ahead_until_s = loop.time() + hub.settings.ahead_s
         await self._drained(patience)
         while True:
             if targets := {
                 slot: hub.positions[slot] for slot in slots if positions[slot] < hub.tail.covered_from[slot]
             }:
-                source = "kafka"
                 await self._from_kafka(subscription, positions, targets, patience)
                 continue
             reached = list(hub.positions)
@@ -198,7 +198,6 @@ class Client:
                 self._send_own(found, positions)
                 if not self._closing:
                     hub.attach(self)
-                hub.metrics.resumed.labels(source).inc()
                 return
             for first in range(0, len(found), hub.settings.catch_up_chunk):
                 self._send_own(found[first : first + hub.settings.catch_up_chunk], positions)
@@ -213,8 +212,9 @@ class Client:
         self, subscription: Subscription, positions: list[int], targets: dict[int, int], patience: asyncio.Timeout
     ) -> None:
         hub, loop = self._hub, asyncio.get_running_loop()
+        hub.metrics.history_reads.inc()
         async with hub.history_turns:
-            history = History(hub.kafka, hub.layout, positions, targets, hub.settings.prime_records)
+            history = History(hub.kafka, hub.layout, positions, targets, hub.settings)
             # A cancelled task must not close a reader that a thread still uses: each step is let finish.
             step: asyncio.Future[Any] = loop.run_in_executor(hub.history_pool, history.open)
             try:

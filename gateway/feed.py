@@ -15,7 +15,6 @@ from gateway.settings import Settings
 from gateway.source import Gap, SourceError
 from schemas.topics import full_name
 
-QUEUED_KBYTES = 16_384
 POLL_S = 0.2
 
 log = structlog.get_logger()
@@ -58,7 +57,7 @@ class Feed(threading.Thread):
         self._slots = {
             (name, place[1]): slot for slot, (name, place) in enumerate(zip(self._names, layout.slots, strict=True))
         }
-        self._consumer = source.open_consumer(kafka, QUEUED_KBYTES)
+        self._consumer = source.open_consumer(kafka, settings.feed_queue_kbytes)
         self._alarmed: set[str] = set()
         self.start_offsets, self.ends, self._prime = self._bounds()
 

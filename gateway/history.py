@@ -6,10 +6,10 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from gateway import message, source
 from gateway.cursor import Layout
+from gateway.settings import Settings
 from gateway.source import Gap, SourceError
 from schemas.topics import full_name
 
-QUEUED_KBYTES = 2_048
 SILENCE_S_MAX = 10.0
 
 
@@ -26,12 +26,12 @@ class History:
         layout: Layout,
         positions: list[int],
         targets: Mapping[int, int],
-        prime_records: int,
+        settings: Settings,
     ) -> None:
         self._layout = layout
         self._positions = positions
         self._left = dict(targets)
-        self._prime_records = prime_records
+        self._settings = settings
         self._begin: dict[int, int] = {}
         self._kafka = kafka
         self._consumer: Consumer | None = None
@@ -43,7 +43,7 @@ class History:
     def open(self) -> list[Gap]:
         """Begin; return the stretches that retention has taken. SourceError where the broker does not answer."""
         gaps, places = [], []
-        consumer = self._consumer = source.open_consumer(self._kafka, QUEUED_KBYTES, ends=True)
+        consumer = self._consumer = source.open_consumer(self._kafka, self._settings.history_queue_kbytes, ends=True)
         for (name, partition), slot in self._slots.items():
             low, _ = source.low_of(consumer, name, partition, SILENCE_S_MAX)
             position, target = self._positions[slot], self._left[slot]
@@ -54,7 +54,9 @@ class History:
             if self._positions[slot] >= target:
                 del self._left[slot]
             else:
-                places.append(TopicPartition(name, partition, max(low, self._begin[slot] - self._prime_records)))
+                places.append(
+                    TopicPartition(name, partition, max(low, self._begin[slot] - self._settings.prime_records))
+                )
         consumer.assign(places)
         return gaps
 
@@ -97,8 +99,5 @@ class History:
             self._consumer.close()
 
     def _finish(self, slot: int, position: int) -> None:
-        assert self._consumer is not None
         if position >= self._left[slot]:
             self._positions[slot] = self._left.pop(slot)
-            name, partition = full_name(self._layout.world, self._layout.slots[slot][0]), self._layout.slots[slot][1]
-            self._consumer.pause([TopicPartition(name, partition)])

@@ -28,8 +28,9 @@ class Metrics:
         self.turned_away = Counter(
             "gateway_requests_refused", "Requests and upgrades refused", ["reason"], registry=self.registry
         )
-        self.resumed = Counter(
-            "gateway_resumed", "Cursors taken up, by where the records came from", ["source"], registry=self.registry
+        self.resumed = Counter("gateway_resumed", "Cursors taken up", registry=self.registry)
+        self.history_reads = Counter(
+            "gateway_history_reads", "Reads of older records from Kafka for a client", registry=self.registry
         )
         self.gaps = Counter(
             "gateway_gap_records", "Records lost to retention before a client got them", registry=self.registry

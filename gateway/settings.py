@@ -41,6 +41,10 @@ class Settings:
     batch_records_max: int = 500
     batches_ahead_max: int = 8
     """Batches that the Kafka thread may be ahead of the event loop."""
+    feed_queue_kbytes: int = 16_384
+    """What the Kafka client may fetch ahead for the live feed."""
+    history_queue_kbytes: int = 2_048
+    """The same for each reader of older records."""
     history_readers_max: int = 4
     """Clients that may read older records from Kafka at the same time; others wait their turn."""
     catch_up_chunk: int = 200
