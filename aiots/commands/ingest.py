@@ -63,6 +63,36 @@ def lean(
     _play(config, source, pace, lag_max, disk_free_min_gb, quiet)
 
 
+@app.command()
+def sim(
+    seed: Annotated[int, typer.Option(min=0, help="Names the market: the same seed gives the same ticks.")] = 1,
+    days: Annotated[int, typer.Option(min=1, help="Sessions, one after the other.")] = 1,
+    first: Annotated[str, typer.Option("--date", help="First session, or the next.")] = "2025-06-02",
+    symbols: Symbols = "",
+    rate: Annotated[float, typer.Option(min=0.001, help="Mean ticks a second of event time, all symbols.")] = 60.0,
+    minutes: Annotated[int, typer.Option(min=0, help="Only so much of each regular session; 0: the whole day.")] = 0,
+    speed: Speed = "max",
+    frame_ticks: Annotated[int, typer.Option(min=1, max=65_535, help="Most ticks of a frame.")] = 64,
+    frame_ms: Annotated[int, typer.Option(min=1, max=5000, help="Most event time of a frame; divides 5 s.")] = 250,
+    lag_max: LagMax = 200_000,
+    disk_free_min_gb: DiskMin = 2.0,
+    quiet: Quiet = False,
+    world: WorldOption = None,
+) -> None:
+    """Play a simulated market of nine symbols, with planted moves. Run it again to go on where it stopped."""
+    from connectors.sources.frames import FrameRule
+    from connectors.sources.sim import DEFAULT_DAY, open_sim
+
+    config, pace = load_config(world=world), _speed(speed)
+    try:
+        rule = FrameRule(frame_ticks, frame_ms * 1_000_000)
+        day = _day(first) or DEFAULT_DAY
+        source = open_sim(seed, day, days, _split(symbols), rate, minutes or None, rule)
+    except ValueError as error:
+        fail(str(error), 2)
+    _play(config, source, pace, lag_max, disk_free_min_gb, quiet)
+
+
 def _play(config: Config, source: "Source", speed: float | None, lag_max: int, disk_gb: float, quiet: bool) -> None:
     from connectors.sources.progress import Display
     from connectors.sources.tail import ForeignTimeError

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from connectors.sources.calendars import Calendar
 from connectors.sources.frames import I64, Bars, FrameRule
 from connectors.sources.lean_files import (
     FINE,
@@ -29,7 +30,7 @@ from connectors.sources.lean_files import (
     parse_resolutions,
 )
 from connectors.sources.lean_parse import read_bars, read_ticks
-from connectors.sources.lean_reference import Calendar, Securities, load_calendar
+from connectors.sources.lean_reference import Securities, load_calendar
 from connectors.sources.lean_table import file_sha256
 from connectors.sources.record import Rejects, SourceReason, SourceRecord
 from connectors.sources.sessions import MINUTE_NS, SECOND_NS, Event, Session, session_events

@@ -13,10 +13,8 @@ import numpy.typing as npt
 
 from connectors.sources.frames import ASK, BID, F64, I64, PAIRED, SUSPICIOUS, TRADE, VOLUME_ONLY, Bars, Ticks
 from connectors.sources.lean_files import INTERVAL_NS, LeanFile
-from connectors.sources.lean_table import Column, Table, drop_rows, read_table, read_zip
+from connectors.sources.lean_table import Column, Mask, Table, drop_rows, read_table, read_zip
 from connectors.sources.record import Rejects, SourceReason
-
-Mask = npt.NDArray[np.bool_]
 
 NEW_YORK = ZoneInfo("America/New_York")
 MS_NS = 1_000_000
@@ -56,7 +54,8 @@ def midnight_ns(day: date) -> int:
 
 def volume_only(condition: I64) -> Mask:
     """Return where a trade's sale condition keeps it out of open, high, low and close."""
-    return (condition & VOLUME_ONLY_BIT != 0) | (condition & VOLUME_ONLY_PAIR == VOLUME_ONLY_PAIR)
+    excluded: Mask = (condition & VOLUME_ONLY_BIT != 0) | (condition & VOLUME_ONLY_PAIR == VOLUME_ONLY_PAIR)
+    return excluded
 
 
 def read_ticks(
@@ -174,11 +173,11 @@ def _trade_table(file: LeanFile, rejects: Rejects) -> Table:
     name = str(file.path)
     columns = (_time_column(file), *((side, "price") for side in _OHLC), ("volume", "price"))
     table = read_table(read_zip(file.path, rejects), columns, name, rejects)
-    empty = np.isnan(np.column_stack([table.columns[side] for side in (*_OHLC, "volume")])).any(axis=1)
+    empty: Mask = _any([np.isnan(table.columns[side]) for side in (*_OHLC, "volume")])
     table = drop_rows(table, empty, SourceReason.NOT_A_NUMBER, name, rejects, "a bar has four prices and a volume")
     table = _in_order(table, name, rejects, strict=True, stamped=file.day is None)
     table = _not_negative(table, (*_OHLC, "volume"), name, rejects)
-    zero = np.column_stack([table.columns[side] == 0 for side in _OHLC]).any(axis=1)
+    zero = _any([table.columns[side] == 0 for side in _OHLC])
     table = drop_rows(table, zero, SourceReason.ZERO_PRICE, name, rejects, "a bar's prices must be > 0")
     crossed = _crossed(table, *_OHLC)
     table = drop_rows(table, crossed, SourceReason.CROSSED_BAR, name, rejects, "low <= open, close <= high must hold")
@@ -201,6 +200,10 @@ def _quote_table(file: LeanFile, rejects: Rejects) -> Table:
         close = table.columns[f"{side}_close"]
         table.columns[f"{side}_close"] = np.where(close > 0, close, np.nan)
     return table
+
+
+def _any(columns: list[Mask]) -> Mask:
+    return np.logical_or.reduce(columns)
 
 
 def _crossed(table: Table, open_: str, high: str, low: str, close: str) -> Mask:
@@ -228,7 +231,7 @@ def _in_order(table: Table, file: str, rejects: Rejects, strict: bool = False, s
 
 
 def _not_negative(table: Table, names: tuple[str, ...] | list[str], file: str, rejects: Rejects) -> Table:
-    bad = np.column_stack([table.columns[name] < 0 for name in names]).any(axis=1)
+    bad = _any([table.columns[name] < 0 for name in names])
     return drop_rows(table, bad, SourceReason.NEGATIVE, file, rejects, f"{', '.join(names)} must be >= 0")
 
 

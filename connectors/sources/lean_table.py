@@ -19,6 +19,7 @@ from pyarrow import csv
 from connectors.sources.frames import I64
 from connectors.sources.record import Rejects, SourceReason
 
+Mask = npt.NDArray[np.bool_]
 Column = tuple[str, str]
 """Name and kind: whole, price (NaN where empty), hex, stamp (YYYYMMDD HH:MM, as ns of local time), skip."""
 
@@ -40,7 +41,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.line)
 
-    def where(self, keep: npt.NDArray[np.bool_]) -> "Table":
+    def where(self, keep: Mask) -> "Table":
         """Return the rows where keep is true."""
         return Table({name: values[keep] for name, values in self.columns.items()}, self.line[keep])
 
@@ -200,7 +201,7 @@ def _read_by_row(data: bytes, columns: Sequence[Column], file: str, rejects: Rej
                 SourceReason.UNPARSABLE,
                 file,
                 number,
-                f"{columns[at][0]} ({columns[at][1]}) cannot be read from {cell!r}",
+                f"{columns[at]} cannot be read from {cell!r}",
                 raw,
             )
         else:
@@ -217,9 +218,7 @@ def _pack(rows: list[list[int | float]], columns: Sequence[Column]) -> dict[str,
     }
 
 
-def drop_rows(
-    table: Table, bad: npt.NDArray[np.bool_], reason: SourceReason, file: str, rejects: Rejects, wanted: str
-) -> Table:
+def drop_rows(table: Table, bad: Mask, reason: SourceReason, file: str, rejects: Rejects, wanted: str) -> Table:
     """Return the table without its bad rows, each of which is rejected; wanted: what was expected of them."""
     at = np.flatnonzero(bad)
     if not len(at):

@@ -56,9 +56,20 @@ def bar_frames(
     cuts = cut_points(sent_ns, rule)
     payloads = []
     for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        ohlc = (column[a:b] for column in (bars.open, bars.high, bars.low, bars.close))
-        start_ns, volume, bid, ask = bars.start_ns[a:b], bars.volume[a:b], bars.bid[a:b], bars.ask[a:b]
-        payloads.append(encode_bars(symbol, source, bars.interval_ns, start_ns, *ohlc, volume, bid, ask))
+        payload = encode_bars(
+            symbol,
+            source,
+            bars.interval_ns,
+            bars.start_ns[a:b],
+            bars.open[a:b],
+            bars.high[a:b],
+            bars.low[a:b],
+            bars.close[a:b],
+            bars.volume[a:b],
+            bars.bid[a:b],
+            bars.ask[a:b],
+        )
+        payloads.append(payload)
     offsets = np.cumsum([0, *map(len, payloads)])
     return Frames(
         symbol, origin, sent_ns[cuts[1:] - 1], cuts[1:] + row_before, np.diff(cuts), b"".join(payloads), offsets
