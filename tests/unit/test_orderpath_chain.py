@@ -1,128 +1,25 @@
 """The order path as a chain of folds: a frame goes in, and cash comes out right."""
 
-from typing import Any
-
-import numpy as np
-
-from schemas import wire
 from schemas.records import (
     Control,
     ControlAction,
     Decision,
-    FeatureFrame,
     Fill,
-    Mandate,
     OrderIntent,
     Purpose,
-    Record,
     RiskReport,
     Side,
     Signal,
     Verdict,
 )
-from schemas.topics import partition_of
-from streams.book import router
-from streams.risk import stage as risk
-from streams.signals import stage as signals
-from streams.sizing import stage as sizing
-from streams.stage import Output
-from streams.venue import stage as venue
-
-SECOND_NS = 1_000_000_000
-OPEN_NS = 1_381_239_000 * SECOND_NS  # 2013-10-08 13:30 UTC, a regular open
-
-
-def bar(symbol: str, second: int, price: float, low: float | None = None, high: float | None = None) -> FeatureFrame:
-    def one(value: float) -> np.ndarray:
-        return np.array([value])
-
-    def count(value: int) -> np.ndarray:
-        return np.array([value], np.int64)
-
-    return FeatureFrame(
-        symbol=symbol,
-        interval_ns=SECOND_NS,
-        base_ns=OPEN_NS + second * SECOND_NS,
-        delta_ns=count(0),
-        open=one(price),
-        high=one(price if high is None else high),
-        low=one(price if low is None else low),
-        close=one(price),
-        volume=count(100),
-        trades=count(1),
-        vwap=one(price),
-        bid=one(price - 0.01),
-        ask=one(price + 0.01),
-        dropped=count(0),
-        session=b"\2",
-        names=(),
-        values=np.array([]),
-    )
-
-
-def mandate(account: str = "paper") -> Mandate:
-    return Mandate(
-        account=account,
-        event_ns=0,
-        capital_cents=10_000_000,
-        strategies=(),
-        sizing="fixed_fraction",
-        risk_fraction=0.001,
-        volatility_target=0.1,
-        position_notional_usd_max=50_000.0,
-        gross_notional_usd_max=100_000.0,
-        concentration_max=0.5,
-        daily_loss_usd_max=2_000.0,
-        drawdown_max=0.1,
-        slippage_bps=1.0,
-        fee_per_share_cents=0.5,
-        fee_min_cents=100,
-    )
-
-
-class Chain:
-    """All five folds of a world of one partition; each topic is a list of records, fills go round at once."""
-
-    def __init__(self) -> None:
-        self.topics: dict[str, list[Record]] = {}
-        self.folds = {
-            "signals": signals.make(
-                signals.Params(strategies=("every_bar",), settings={"every_bar": {"lifetime_s": 3}}), 0, 1
-            ),
-            "router": router.make(router.Params(accounts=("paper",)), 0, 1),
-            "sizing": sizing.make(sizing.Params(), 0, 1),
-            "risk": risk.make(risk.Params(), 0, 1),
-            "venue": venue.make(venue.Params(), 0, 1),
-        }
-        self.readers = {
-            "features": ("router", "signals"),
-            "signals": ("router",),
-            "book": ("sizing",),
-            "orders": ("risk",),
-            "verdicts": ("venue",),
-        }
-
-    def append(self, topic: str, payload: bytes) -> None:
-        self.topics.setdefault(topic, []).append(wire.decode(payload))
-        for reader in self.readers.get(topic, ()):
-            for output in self.folds[reader].apply([payload]):
-                assert isinstance(output, Output), output
-                assert output.partition in (None, partition_of("paper", 1))
-                self.append(output.topic, output.payload)
-
-    def put(self, topic: str, *records: Record) -> None:
-        for record in records:
-            self.append(topic, wire.encode(record))
-
-    def of(self, topic: str, kind: type) -> list[Any]:
-        return [record for record in self.topics.get(topic, []) if isinstance(record, kind)]
+from tests.orderpath_rig import OPEN_NS, SECOND_NS, Chain, frame, mandate
 
 
 def test_a_bar_becomes_a_signal_an_order_a_verdict_and_a_fill() -> None:
     """Each stage answers the one before, and the money of the fill is in risk's report to the cent."""
     chain = Chain()
     chain.put("book", mandate())
-    chain.put("features", bar("SPY", 1, 100.0))
+    chain.put("features", frame("SPY", 1, 100.0))
     (signal,) = chain.of("signals", Signal)
     (intent,) = chain.of("orders", OrderIntent)
     (verdict,) = chain.of("verdicts", Verdict)
@@ -145,7 +42,7 @@ def test_the_position_is_closed_at_its_expiry_and_cash_reconciles() -> None:
     chain = Chain()
     chain.put("book", mandate())
     for second in range(1, 6):
-        chain.put("features", bar("SPY", second, 100.0))
+        chain.put("features", frame("SPY", second, 100.0))
     _, leaving, *_ = chain.of("book", Fill)
     assert (leaving.purpose, leaving.side, leaving.quantity, leaving.price_cents) == (
         Purpose.EXPIRY,
@@ -166,12 +63,12 @@ def test_a_halted_account_opens_nothing_but_closes() -> None:
     """After a halt no entry is ordered, while the open position still leaves."""
     chain = Chain()
     chain.put("book", mandate())
-    chain.put("features", bar("SPY", 1, 100.0))
+    chain.put("features", frame("SPY", 1, 100.0))
     chain.put("book", Control("paper", 0, ControlAction.HALT, "test"))
     for second in range(2, 9):
-        chain.put("features", bar("SPY", second, 100.0))
+        chain.put("features", frame("SPY", second, 100.0))
     assert [fill.purpose for fill in chain.of("book", Fill)] == [Purpose.ENTRY, Purpose.EXPIRY]
     assert chain.of("risk", RiskReport)[-1].halted
     chain.put("book", Control("paper", 0, ControlAction.RESUME, "test"))
-    chain.put("features", bar("SPY", 9, 100.0))
+    chain.put("features", frame("SPY", 9, 100.0))
     assert chain.of("book", Fill)[-1].purpose is Purpose.ENTRY
