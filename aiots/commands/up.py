@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,9 +90,12 @@ def status() -> None:
 
 def _start_all(supervisor: "Supervisor", config: Config) -> None:
     """Start the broker, then create the topics, then start the rest; leave with an error where that fails."""
+    from aiots.commands.control import publish
+    from aiots.mandates import mandates_of
     from aiots.pipeline import broker_spec, gateway_spec, stage_specs
     from deploy.local.admin import TopicsError, ensure_topics
     from deploy.local.broker import running_broker
+    from schemas.topics import full_name
 
     if config.embedded and not running_broker(config.state_dir / "broker"):
         supervisor.add(broker_spec(config, say=typer.echo))
@@ -103,9 +105,11 @@ def _start_all(supervisor: "Supervisor", config: Config) -> None:
             fail(f"broker: {broker.last_end}")
         config = load_config(world=config.world)
     try:
-        ensure_topics(config.kafka, config.world, config.partitions)
+        created = ensure_topics(config.kafka, config.world, config.partitions).created
     except TopicsError as error:
         fail(str(error))
+    if full_name(config.world, "book") in created:  # a new world: without a mandate an account trades nothing
+        publish(config.kafka, config.world, config.partitions, mandates_of(config))
     for spec in [*stage_specs(config), gateway_spec(config)]:
         supervisor.add(spec)
     supervisor.start()
@@ -164,15 +168,12 @@ def _show(config: Config) -> None:
                 str(row["last_end"]),
             )
         Console(width=None if sys.stdout.isatty() else 120).print(table)
-    if pid:
-        typer.echo(f"page: http://127.0.0.1:{config.gateway_port}/   logs: {_logs(config.state_dir)}")
+    ports = [row["port"] for row in rows if row["name"] == "gateway"]
+    if pid and ports:
+        typer.echo(f"page: http://127.0.0.1:{ports[0]}/   logs: {config.state_dir / 'logs'}")
 
 
 def _uptime(seconds: float) -> str:
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}"
-
-
-def _logs(state_dir: Path) -> Path:
-    return state_dir / "logs"

@@ -61,7 +61,8 @@ LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
   <Loggers>
     <Root level="warn"><AppenderRef ref="File"/></Root>
     <Logger name="kafka.server" level="info"/>
-    <Logger name="kafka.log" level="warn"/>
+    <Logger name="kafka.coordinator.transaction" level="info"/>
+    <Logger name="org.apache.kafka.coordinator.group" level="info"/>
   </Loggers>
 </Configuration>
 """
