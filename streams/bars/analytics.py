@@ -1,0 +1,191 @@
+"""The analytics stage: ticks, source bars and market events in, FeatureFrames out.
+
+What comes out for a symbol is a function of that symbol's records and of the records without a symbol, in log order;
+where frames and batches are cut does not matter. The rules stand where they are carried out: clean.py (what is left
+out), close.py (bars, frames), hold.py (several sources), events.py (sessions, sources, splits).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.binary import Malformed
+from schemas.frames import explain
+from schemas.ids import NAMES, WireError, WireReason
+from schemas.records import MarketEvent
+from schemas.wire import decode, modernise
+from streams.bars.book import PARTITION, Symbols, new_scratch
+from streams.bars.events import take_event
+from streams.bars.kernel import Status, Unfit, run, settle_slots
+from streams.bars.layout import AT, COUNTERS, CURSORS, MARKS, N_EVENTS, N_REJECTS, POSITION, RECORD, RESUME, Sink
+from streams.bars.params import Params, checked
+from streams.numerics.memory import PADDING
+from streams.stage import Fold, Output, Rejected, RejectReason
+
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+
+TOPIC = "features"
+MARKS_MAX = 65_536
+_PAD = bytes(PADDING)
+_UNFIT = {
+    Unfit.NAME: "symbol and source must have 1 to 32 bytes",
+    Unfit.TIME: "event times must lie in [0, 2**62) and not go back",
+    Unfit.KIND: "kind must be 0, 1 or 2",
+    Unfit.INTERVAL: "no interval is fed by source bars of this length",
+    Unfit.GRID: "source bars must begin at a multiple of their interval",
+}
+
+
+class Analytics:
+    """The fold: see streams/stage.py. counters: totals since the process began, see layout.COUNTERS."""
+
+    def __init__(self, params: Params) -> None:
+        layout = checked(params)
+        self._params = params
+        self._fixed = layout.fixed
+        self._symbols = Symbols(layout, params.symbols_max, params.hold_rows_max)
+        self._scratch = new_scratch(params.hold_rows_max)
+        self._sink = Sink(
+            np.empty(params.output_bytes_max, np.uint8),
+            np.empty((MARKS_MAX, 4), np.int64),
+            np.zeros(CURSORS, np.int64),
+            np.zeros(len(COUNTERS), np.int64),
+        )
+        self._data = np.empty(0, np.uint8)
+        self.counters = dict.fromkeys(COUNTERS, 0)
+        self.names = layout.names
+        """Names of the indicator outputs, as frames of indicator_intervals_s carry them."""
+
+    def apply(self, payloads: Sequence[bytes]) -> Sequence[Output | Rejected]:
+        """Advance over payloads in log order; return outputs sorted by at. Never raises for a bad record."""
+        out: list[Output | Rejected] = []
+        data, bounds = _joined(payloads)
+        self._data = data
+        cursor = self._sink.cursor
+        cursor[RECORD] = cursor[RESUME] = 0
+        while True:
+            status = run(self._fixed, self._sink, self._symbols.state, self._scratch, data, bounds)
+            if status == Status.DONE:
+                break
+            if status == Status.NO_ROOM:
+                self._empty_into(out)
+            elif status == Status.NO_HOLD:
+                self._symbols.hold()
+            else:
+                at = int(cursor[RECORD])
+                payload = data[bounds[at] : bounds[at + 1]].tobytes()
+                if status == Status.OTHER_RECORD:
+                    self._other(at, payload, out)
+                    cursor[RECORD] = at + 1
+                elif not self._meet(status):
+                    self._empty_into(out)
+                    out.append(self._reject(at, RejectReason.BAD_VALUE, "there are too many symbols or sources"))
+                    cursor[RECORD] = at + 1
+        self._empty_into(out)
+        self.counters.update(zip(COUNTERS, self._sink.counters.tolist(), strict=True))
+        return out
+
+    def changed(self) -> dict[str, bytes | None]:
+        """Return the encoded state of every symbol changed since the last call; key "": the partition's."""
+        return self._symbols.changed()
+
+    def load(self, state: Mapping[str, bytes]) -> None:
+        """Replace all state by what `changed` returned; ValueError where it is of another layout."""
+        self._symbols.load(state)
+
+    def _meet(self, status: int) -> bool:
+        """Make the kernel know the symbol or source that it stopped at; False where there are too many."""
+        span, data = self._scratch.span, self._data
+        if status == Status.NEW_SYMBOL:
+            return self._symbols.slot_of(data[span[0] : span[1]].tobytes().decode()) >= 0
+        return self._symbols.source_of(data[span[2] : span[3]].tobytes().decode()) >= 0
+
+    def _empty_into(self, out: list[Output | Rejected]) -> None:
+        """Move what the kernel has written to out."""
+        cursor = self._sink.cursor
+        count = int(cursor[MARKS])
+        if count == 0:
+            return
+        written = self._sink.out[: cursor[POSITION]].tobytes()
+        keys = self._symbols.encoded
+        for at, start, stop, slot in self._sink.marks[:count].tolist():
+            if slot >= 0:
+                out.append(Output(at, TOPIC, None, keys[slot], written[start:stop]))
+            else:
+                out.append(_rejected(at, start))
+        cursor[MARKS] = cursor[POSITION] = 0
+
+    def _reject(self, at: int, reason: RejectReason, detail: str) -> Rejected:
+        self._sink.counters[N_REJECTS] += 1
+        return Rejected(at, reason, detail)
+
+    def _other(self, at: int, payload: bytes, out: list[Output | Rejected]) -> None:
+        """Take a record that is no frame of the current schemas: a market event, or a frame of an older one."""
+        name = NAMES.get(int.from_bytes(payload[1:5], "big"))
+        if name in ("TickFrame", "BarFrame"):
+            self._older_frame(at, payload, out)
+            return
+        self._empty_into(out)
+        if name is not None and name != "MarketEvent":
+            out.append(self._reject(at, RejectReason.UNEXPECTED_TYPE, f"expected ticks, bars or events, was {name}"))
+            return
+        try:
+            event = decode(payload)
+        except WireError as error:
+            out.append(self._reject(at, RejectReason(error.reason.value), error.detail))
+            return
+        assert isinstance(event, MarketEvent)
+        refused = take_event(self._symbols, event)
+        if refused:
+            out.append(self._reject(at, RejectReason.BAD_VALUE, refused))
+            return
+        self._sink.counters[N_EVENTS] += 1
+        slot = self._symbols.slot_of(event.symbol)
+        self._settle(at, slot, len(self._symbols.keys) - 1 if slot == PARTITION else slot, out)
+
+    def _settle(self, at: int, first: int, last: int, out: list[Output | Rejected]) -> None:
+        """Let symbols go on after an event."""
+        cursor = self._sink.cursor
+        cursor[AT] = at
+        cursor[RESUME] = max(first, 1)
+        while settle_slots(self._fixed, self._sink, self._symbols.state, self._scratch, last) == Status.NO_ROOM:
+            self._empty_into(out)
+        self._empty_into(out)
+        cursor[RESUME] = 0
+
+    def _older_frame(self, at: int, payload: bytes, out: list[Output | Rejected]) -> None:
+        """Take a frame that an older writer wrote, by writing it anew (slow)."""
+        self._empty_into(out)
+        try:
+            newer = modernise(payload)
+        except WireError as error:
+            out.append(self._reject(at, RejectReason(error.reason.value), error.detail))
+            return
+        cursor = self._sink.cursor
+        saved = self._data
+        for output in self.apply([newer]):
+            out.append(output._replace(at=at))
+        self._data = saved
+        cursor[RESUME] = 0
+
+
+def _joined(payloads: Sequence[bytes]) -> tuple[U8, I64]:
+    """Return all payloads in one padded array, and where each begins."""
+    bounds = np.zeros(len(payloads) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, payloads), np.int64, len(payloads)), out=bounds[1:])
+    return np.frombuffer(b"".join((*payloads, _PAD)), np.uint8), bounds
+
+
+def _rejected(at: int, code: int) -> Rejected:
+    if code <= -100:
+        return Rejected(at, RejectReason.BAD_VALUE, _UNFIT[Unfit(-100 - code)])
+    reason, text = explain(Malformed(code))
+    assert isinstance(reason, WireReason)
+    return Rejected(at, RejectReason(reason.value), text)
+
+
+def make(params: Params, partition: int, partitions: int) -> Fold:
+    """Return the fold of a partition; ValueError for parameters that make no sense. Bytes do not depend on partition."""
+    return Analytics(params)

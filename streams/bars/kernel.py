@@ -1,0 +1,395 @@
+"""The kernel of the analytics stage: one call takes a run of payloads, ticks and bars, through to FeatureFrames.
+
+A record is decoded and checked whole before any state changes. The kernel stops where it needs Python (a record of
+another kind, a new symbol or source, the first hold) or has no room in the sink, and goes on at that very place when it
+is called again.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from schemas.binary import NOT_FRAMED
+from schemas.frames import bar_names, decode_bars_at, decode_ticks_at, schema_id_of, tick_names
+from schemas.ids import SCHEMA_IDS
+from streams.bars.clean import apply_ticks, take_bar, take_own_bar
+from streams.bars.decode import decode_usual
+from streams.bars.hold import force_one, hold_row, hold_tick, settle
+from streams.bars.layout import (
+    AT,
+    CODE_BAR,
+    F64,
+    HELD,
+    HELD_CODE,
+    HELD_END,
+    HELD_LEVEL,
+    HELD_SIZE,
+    I64,
+    INTERVAL,
+    MARKS,
+    N_FRAMES,
+    N_REJECTS,
+    NAME_BYTES_MAX,
+    NEWEST,
+    OPEN_SOURCES,
+    RECORD,
+    RESUME,
+    SLOT,
+    U8,
+    Columns,
+    Fixed,
+    Sink,
+)
+from streams.numerics.jit import entry, kernel
+
+TICK_ID = SCHEMA_IDS["TickFrame"]
+BAR_ID = SCHEMA_IDS["BarFrame"]
+TIME_MAX = 1 << 62
+"""Event times lie in [0, 2 ** 62) ns, which ends in 2116."""
+
+
+class Status(IntEnum):
+    """Why the kernel returned."""
+
+    DONE = 0
+    NO_ROOM = 1
+    OTHER_RECORD = 2
+    NEW_SYMBOL = 3
+    NEW_SOURCE = 4
+    NO_HOLD = 5
+
+
+class Unfit(IntEnum):
+    """Why a well-formed frame is of no use."""
+
+    NAME = 1
+    TIME = 2
+    KIND = 3
+    INTERVAL = 4
+    GRID = 5
+
+
+DONE = int(Status.DONE)
+NO_ROOM = int(Status.NO_ROOM)
+OTHER_RECORD = int(Status.OTHER_RECORD)
+NEW_SYMBOL = int(Status.NEW_SYMBOL)
+NEW_SOURCE = int(Status.NEW_SOURCE)
+NO_HOLD = int(Status.NO_HOLD)
+UNFIT_NAME = int(Unfit.NAME)
+UNFIT_TIME = int(Unfit.TIME)
+UNFIT_KIND = int(Unfit.KIND)
+UNFIT_INTERVAL = int(Unfit.INTERVAL)
+UNFIT_GRID = int(Unfit.GRID)
+
+
+class Scratch(NamedTuple):
+    """Columns that a frame is decoded into. run: for rows on their way out of the hold; span: of names."""
+
+    ticks: Columns
+    kind: U8
+    flags: U8
+    condition: I64
+    bars: F64
+    interval: I64
+    run: Columns
+    span: I64
+
+
+class State(NamedTuple):
+    """Rows by slot (row 0: the whole partition), and the names. symbols, sources: uint8, length and bytes a row."""
+
+    ints: I64
+    floats: F64
+    held: I64
+    held_prices: F64
+    changed: U8
+    symbols: U8
+    sources: U8
+    ranks: I64
+    table: I64
+
+
+@kernel
+def hash_of(data: U8, start: int, stop: int) -> int:
+    """Return a hash of bytes, >= 0 (FNV-1a, 63 bits)."""
+    value = np.int64(1469598103934665603)
+    for i in range(start, stop):
+        value = ((value ^ np.int64(data[i])) * np.int64(1099511628211)) & np.int64(0x7FFFFFFFFFFFFFFF)
+    return value
+
+
+@kernel
+def _equal(data: U8, start: int, stop: int, name: U8) -> bool:
+    if np.int64(name[0]) != stop - start:
+        return False
+    for i in range(stop - start):  # noqa: SIM110 (numba has no all() of a generator)
+        if data[start + i] != name[1 + i]:
+            return False
+    return True
+
+
+@kernel
+def find_symbol(state: State, data: U8, start: int, stop: int) -> int:
+    """Return the slot of a symbol, or -1. table: open addressing, slots + 1, 0 where free; its size is a power of 2."""
+    mask = len(state.table) - 1
+    place = hash_of(data, start, stop) & mask
+    while state.table[place] != 0:
+        slot = state.table[place] - 1
+        if _equal(data, start, stop, state.symbols[slot]):
+            return slot
+        place = (place + 1) & mask
+    return np.int64(-1)
+
+
+@kernel
+def find_source(state: State, data: U8, start: int, stop: int) -> int:
+    """Return the number of a source, or -1."""
+    for source in range(len(state.sources)):
+        if state.sources[source, 0] == 0:
+            break
+        if _equal(data, start, stop, state.sources[source]):
+            return source
+    return -1
+
+
+@kernel
+def _reject(sink: Sink, code: int) -> None:
+    mark = sink.marks[sink.cursor[MARKS]]
+    mark[0] = sink.cursor[AT]
+    mark[1] = code
+    mark[2] = 0
+    mark[3] = -1
+    sink.cursor[MARKS] += 1
+    sink.counters[N_REJECTS] += 1
+
+
+@kernel
+def _decode_ticks(data: U8, pos: int, end: int, scratch: Scratch) -> int:
+    """Decode a TickFrame; return its rows, a code of Malformed (< 0), or, negated and less 100, of Unfit."""
+    ticks = scratch.ticks
+    rows = decode_usual(data, pos, end, ticks)
+    if rows < 0:
+        rows = decode_ticks_at(
+            data, pos, end, ticks.time, scratch.kind, scratch.flags, ticks.price, ticks.size, scratch.condition
+        )
+        for i in range(rows):
+            if scratch.kind[i] > 2:
+                return -100 - UNFIT_KIND
+            if i > 0 and ticks.time[i] < ticks.time[i - 1]:
+                return -100 - UNFIT_TIME
+            ticks.code[i] = scratch.kind[i] | ((scratch.flags[i] & 7) << 2)
+    if rows > 0 and (ticks.time[0] < 0 or ticks.time[rows - 1] >= TIME_MAX):
+        return -100 - UNFIT_TIME
+    return rows
+
+
+@kernel
+def _apply_tick_frame(
+    fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: int, source: int, rows: int
+) -> int:
+    """Apply a decoded frame from row cursor[RESUME]; return a Status."""
+    ints, floats, names = state.ints[slot], state.floats[slot], state.symbols[slot]
+    held, prices = state.held[slot], state.held_prices[slot]
+    bit = np.int64(1) << source
+    ints[OPEN_SOURCES] |= bit
+    first = sink.cursor[RESUME]
+    if ints[OPEN_SOURCES] == bit and ints[HELD] == 0:
+        stopped = apply_ticks(fixed, sink, names, ints, floats, scratch.ticks, first, rows)
+        sink.cursor[RESUME] = stopped
+        if stopped > first:
+            ints[NEWEST + source] = max(ints[NEWEST + source], scratch.ticks.time[stopped - 1])
+        if stopped < rows:
+            return NO_ROOM
+        return DONE
+    if len(held) == 0:
+        return NO_HOLD
+    for i in range(first, rows):
+        if ints[HELD] == len(held) and not force_one(fixed, sink, names, ints, floats, held, prices, scratch.run):
+            sink.cursor[RESUME] = i
+            return NO_ROOM
+        hold_tick(ints, held, prices, state.ranks, source, scratch.ticks, i)
+    sink.cursor[RESUME] = rows
+    if not settle(fixed, sink, names, ints, floats, held, prices, scratch.run, state.ranks):
+        return NO_ROOM
+    return DONE
+
+
+@kernel
+def _level_of(fixed: Fixed, interval: int) -> int:
+    """Return the level that source bars of an interval feed, or -1."""
+    for level in range(len(fixed.levels)):
+        own = fixed.levels[level, INTERVAL]
+        if own == interval or (level < fixed.cascade and own > interval and own % interval == 0):
+            return level
+    return -1
+
+
+@kernel
+def _decode_bars(fixed: Fixed, data: U8, pos: int, end: int, scratch: Scratch) -> int:
+    """Decode a BarFrame into scratch.bars (open, high, low, close, bid, ask), ticks.time and size; as _decode_ticks."""
+    bars, time = scratch.bars, scratch.ticks.time
+    rows = decode_bars_at(
+        data,
+        pos,
+        end,
+        scratch.interval,
+        time,
+        bars[0],
+        bars[1],
+        bars[2],
+        bars[3],
+        scratch.ticks.size,
+        bars[4],
+        bars[5],
+    )
+    if rows < 0:
+        return rows
+    interval = scratch.interval[0]
+    level = _level_of(fixed, interval) if interval > 0 else -1
+    if level < 0:
+        return -100 - UNFIT_INTERVAL
+    if time[0] < 0 or time[rows - 1] >= TIME_MAX - interval:
+        return -100 - UNFIT_TIME
+    for i in range(rows):
+        if i > 0 and time[i] < time[i - 1]:
+            return -100 - UNFIT_TIME
+        if level < fixed.cascade and time[i] % interval != 0:
+            return -100 - UNFIT_GRID
+    return rows
+
+
+@kernel
+def _hold_bar(state: State, scratch: Scratch, slot: int, source: int, level: int, i: int) -> None:
+    """Put a source bar into the hold at its start."""
+    ints, held, prices = state.ints[slot], state.held[slot], state.held_prices[slot]
+    start = scratch.ticks.time[i]
+    place = hold_row(ints, held, prices, state.ranks, start, source)
+    held[place, HELD_CODE] = CODE_BAR
+    held[place, HELD_SIZE] = scratch.ticks.size[i]
+    held[place, HELD_LEVEL] = level
+    held[place, HELD_END] = start + scratch.interval[0]
+    for k in range(6):
+        prices[place, k] = scratch.bars[k, i]
+
+
+@kernel
+def _apply_bar_frame(
+    fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: int, source: int, rows: int
+) -> int:
+    """Apply a decoded frame of bars from row cursor[RESUME]; return a Status."""
+    ints, floats, names = state.ints[slot], state.floats[slot], state.symbols[slot]
+    held, held_prices = state.held[slot], state.held_prices[slot]
+    interval = scratch.interval[0]
+    level = _level_of(fixed, interval)
+    bit = np.int64(1) << source
+    if level < fixed.cascade:
+        ints[OPEN_SOURCES] |= bit
+    direct = ints[OPEN_SOURCES] == bit and ints[HELD] == 0
+    if level < fixed.cascade and not direct and len(held) == 0:
+        return NO_HOLD
+    prices = np.empty(6)
+    for i in range(sink.cursor[RESUME], rows):
+        start, volume = scratch.ticks.time[i], scratch.ticks.size[i]
+        for k in range(6):
+            prices[k] = scratch.bars[k, i]
+        done = True
+        if level >= fixed.cascade:
+            done = take_own_bar(fixed, sink, names, ints, floats, level, start, prices, volume)
+        elif direct:
+            done = take_bar(fixed, sink, names, ints, floats, level, start, start + interval, prices, volume)
+        elif ints[HELD] == len(held):
+            done = force_one(fixed, sink, names, ints, floats, held, held_prices, scratch.run)
+        if not done:
+            sink.cursor[RESUME] = i
+            return NO_ROOM
+        if level < fixed.cascade:
+            if not direct and start >= ints[NEWEST + source]:
+                _hold_bar(state, scratch, slot, source, level, i)
+            ints[NEWEST + source] = max(ints[NEWEST + source], start + interval)
+    sink.cursor[RESUME] = rows
+    if level < fixed.cascade and not settle(
+        fixed, sink, names, ints, floats, held, held_prices, scratch.run, state.ranks
+    ):
+        return NO_ROOM
+    return DONE
+
+
+@kernel
+def _apply_record(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, start: int, end: int) -> int:
+    """Take one record in; return a Status."""
+    schema = schema_id_of(data, start, end)
+    if schema == NOT_FRAMED:
+        _reject(sink, NOT_FRAMED)
+        return DONE
+    if schema != TICK_ID and schema != BAR_ID:
+        return OTHER_RECORD
+    span = scratch.span
+    if schema == TICK_ID:
+        pos = tick_names(data, start, end, span)
+        rows = _decode_ticks(data, pos, end, scratch) if pos >= 0 else pos
+    else:
+        pos = bar_names(data, start, end, span)
+        rows = _decode_bars(fixed, data, pos, end, scratch) if pos >= 0 else pos
+    if rows > 0 and not (0 < span[1] - span[0] <= NAME_BYTES_MAX and 0 < span[3] - span[2] <= NAME_BYTES_MAX):
+        rows = -100 - UNFIT_NAME
+    if rows < 0:
+        _reject(sink, rows)
+        return DONE
+    slot = find_symbol(state, data, span[0], span[1])
+    if slot < 0:
+        return NEW_SYMBOL
+    source = find_source(state, data, span[2], span[3])
+    if source < 0:
+        return NEW_SOURCE
+    state.changed[slot] = 1
+    sink.cursor[SLOT] = slot
+    if schema == TICK_ID:
+        status = _apply_tick_frame(fixed, sink, state, scratch, slot, source, rows)
+    else:
+        status = _apply_bar_frame(fixed, sink, state, scratch, slot, source, rows)
+    if status == DONE:
+        sink.counters[N_FRAMES] += 1
+    return status
+
+
+@entry
+def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, bounds: I64) -> int:
+    """Take records cursor[RECORD] and on; return a Status. bounds: int64 (n + 1,), where each begins in data."""
+    for record in range(sink.cursor[RECORD], len(bounds) - 1):
+        sink.cursor[RECORD] = record
+        sink.cursor[AT] = record
+        if sink.cursor[MARKS] + 1 >= len(sink.marks):
+            return NO_ROOM
+        status = _apply_record(fixed, sink, state, scratch, data, bounds[record], bounds[record + 1])
+        if status != DONE:
+            return status
+        sink.cursor[RESUME] = 0
+    return DONE
+
+
+@entry
+def settle_slots(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, last: int) -> int:
+    """Let slots cursor[RESUME] to last go on as far as their watermark allows; return a Status. AT is set already."""
+    for slot in range(sink.cursor[RESUME], last + 1):
+        sink.cursor[RESUME] = slot
+        sink.cursor[SLOT] = slot
+        if not settle(
+            fixed,
+            sink,
+            state.symbols[slot],
+            state.ints[slot],
+            state.floats[slot],
+            state.held[slot],
+            state.held_prices[slot],
+            scratch.run,
+            state.ranks,
+        ):
+            return NO_ROOM
+    return DONE
+
+
+@entry
+def hash_bytes(data: U8) -> int:
+    """Return hash_of a whole array."""
+    return hash_of(data, 0, len(data))

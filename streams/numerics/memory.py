@@ -1,0 +1,44 @@
+"""Read 8 bytes at any position of a uint8 array, in one instruction.
+
+A slice's `.view` costs a reference count each; these are plain unaligned loads. They check no bounds: the caller pads
+its buffer with `PADDING` bytes.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from streams.numerics.jit import DISABLED
+
+PADDING = 16
+
+
+def _loader(kind: Any) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+    def load(typing_context: Any, data: Any, at: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            target = context.get_value_type(signature.return_type)
+            pointer = builder.bitcast(builder.gep(array.data, [arguments[1]]), target.as_pointer())
+            loaded = builder.load(pointer)
+            loaded.align = 1
+            return loaded
+
+        return kind(data, types.int64), generate
+
+    return load
+
+
+if DISABLED:
+
+    def load_word(data: Any, at: Any) -> Any:
+        return data[at : at + 8].view(np.uint64)[0]
+
+    def load_double(data: Any, at: Any) -> Any:
+        return data[at : at + 8].view(np.float64)[0]
+
+else:
+    load_word = _loader(types.uint64)
+    load_double = _loader(types.float64)
