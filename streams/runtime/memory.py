@@ -119,6 +119,7 @@ class MemoryPipeline:
         self._released_ns = -1
         self._routed: list[list[Routed]] = [[] for _ in range(partitions)]
         self._ordinal = 0
+        self._entered = [0] * partitions
 
     def tasks(self) -> Iterable[Task]:
         """Yield every task, in flow order."""
@@ -195,9 +196,17 @@ class MemoryPipeline:
             while routed and (through_ns is None or routed[0].event_ns <= through_ns):
                 instant_ns = routed[0].event_ns
                 while routed and routed[0].event_ns == instant_ns:
-                    out = heapq.heappop(routed).out
-                    sizing.put(out.payload, out.headers)
+                    self._enter_book(sizing, heapq.heappop(routed).out)
                 self._order_path(partition)
+
+    def _enter_book(self, sizing: Inbox, out: Outbound) -> None:
+        """Append under an id of this order: the routers' own ids say in which order they were written, not this one."""
+        number = self._entered[sizing.task.key.partition]
+        self._entered[sizing.task.key.partition] = number + 1
+        headers: Headers = [(ID_HEADER, b"backtest/%d:%d.0" % (sizing.task.key.partition, number))]
+        if number:
+            headers.append((PREVIOUS_HEADER, b"%d.0" % (number - 1)))
+        sizing.put(out.payload, headers)
 
     def _order_path(self, partition: int) -> None:
         sizing = self._inboxes["sizing", BOOK, partition]

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streams.log.ids import Place
-from streams.runtime.checkpoint import Build, Checkpoint, Entry, Manifest, check, decode, entries, first_start
+from streams.runtime.checkpoint import (
+    Build,
+    Checkpoint,
+    Entry,
+    Manifest,
+    RefusedStartError,
+    check,
+    decode,
+    entries,
+    first_start,
+)
 from streams.runtime.task import Snapshot, Target, Task, TaskKey
 from streams.stage import Fold
 
@@ -82,8 +92,12 @@ def recover(
     task = Task(key, make_fold(), f"{key.stage}/{key.partition}/{topic_ids[key.topic]}", partitions, build.code)
     targets = targets_of(key, writes, partitions)
     manifest = _resume(task, saved, build, topic_ids, low, high)
-    starts = {target: manifest.snapshot.ends.get(target, 0) for target in targets}
+    # A frozen owner may have written ahead of the one that took this checkpoint, and so below its ends. To the same
+    # build that is at worst a copy; another build must know of it, and looks at the whole log, once.
+    known = {} if saved is not None and saved.manifest.build != build else manifest.snapshot.ends
+    starts = {target: known.get(target, 0) for target in targets}
     task.suppress_through(log.newest_own(starts, task.origin))
+    _check_written(task, saved, build, log.input_bounds()[1])
     writer = CheckpointWriter(task, log, manifest, targets)
     if saved is None or saved.manifest.drained or saved.manifest.build != build:
         # Before the first output: a crash after it must find a checkpoint of this build that is not drained.
@@ -105,7 +119,24 @@ def _resume(
         return Manifest(Snapshot(0, {}, {}, {}), build, dict(topic_ids), 0, drained=False)
     manifest = check(task.key, saved.manifest, build, topic_ids, low, high)
     task.restore(manifest.snapshot, saved.state)
-    return replace(manifest, drained=False)
+    return replace(manifest, topic_ids=dict(topic_ids), drained=False)
+
+
+def _check_written(task: Task, saved: Checkpoint | None, build: Build, high: int) -> None:
+    """Refuse where outputs stand in the log that this build may not go on from. high: read after the scan."""
+    ahead = task.catching_up()
+    for (topic, partition), place in sorted(ahead.items()):
+        if place[0] >= high:
+            raise RefusedStartError(
+                f"{task.key}: {topic}/{partition} holds an output of input offset {place[0]}, but the inbox ends at {high}; "
+                "it has lost records: start a new world and replay into it"
+            )
+    if ahead and saved is not None and saved.manifest.build != build:
+        # An old owner was ahead of the one that drained: those outputs are not of this build.
+        raise RefusedStartError(
+            f"{task.key}: the old version has written beyond its drained checkpoint; "
+            "start the old version once and stop it with: aiots upgrade"
+        )
 
 
 @dataclass(frozen=True)
@@ -125,29 +156,33 @@ class CheckpointWriter:
         self._task = task
         self._log = log
         self._manifest = manifest
+        self._taken = manifest.sequence
         self._unsaved: dict[str, bytes | None] = {}
 
     def take(self, ends: Mapping[Target, int], *, drained: bool = False) -> Pending:
         """Copy what changed since the last commit. Everything the task has emitted must be in the log (flushed).
 
         ends: each target's end, read before or after that flush but not after a later emission.
-        drained: the task stops here.
+        drained: the task stops here. It is drained only if nothing in the log is ahead of it: else an old owner has
+        written outputs that it has yet to give again, and another build would give others.
         """
         self._unsaved.update(self._task.fold.changed())
+        ahead, before = self._task.catching_up(), self._manifest.snapshot.ends
+        # Outputs ahead of this task lie before the ends of now: the next scan must begin where the last one did.
+        kept = {target: before.get(target, 0) if target in ahead else end for target, end in ends.items()}
+        self._taken += 1
         manifest = replace(
-            self._manifest,
-            snapshot=self._task.snapshot(ends),
-            sequence=self._manifest.sequence + 1,
-            drained=drained,
+            self._manifest, snapshot=self._task.snapshot(kept), sequence=self._taken, drained=drained and not ahead
         )
         return Pending(manifest, dict(self._unsaved))
 
     def commit(self, pending: Pending) -> None:
         """Write a checkpoint; after CheckpointAbortedError its changes are part of the next one taken."""
+        assert pending.manifest.sequence > self._manifest.sequence, "an older checkpoint would undo a newer one"
         records = list(entries(self._task.key, pending.manifest, pending.changes))
         self._log.commit(records, pending.manifest.snapshot.position)
         self._manifest = pending.manifest
         self.committed_position = pending.manifest.snapshot.position
         for name, data in pending.changes.items():
-            if self._unsaved.get(name, b"") is data:
+            if name in self._unsaved and self._unsaved[name] is data:
                 del self._unsaved[name]

@@ -39,6 +39,10 @@ class Outbound(NamedTuple):
     headers: Headers
 
 
+class DivergedError(RuntimeError):
+    """The log holds an output of this task that its fold does not give again: other code wrote it."""
+
+
 class MissingOffsetError(RuntimeError):
     """The input skips offsets: the log lost records below its end. Not to be survived."""
 
@@ -111,6 +115,10 @@ class Task:
             target: place for target, place in written.items() if place > self._chain.get(target, (-1, -1))
         }
 
+    def catching_up(self) -> dict[Target, Place]:
+        """Return the newest output by target that the log already holds of inputs not yet folded again."""
+        return dict(self._written)
+
     def snapshot(self, ends: Mapping[Target, int]) -> Snapshot:
         """Return the task's place; ends: offsets from which a scan finds every output appended after this instant."""
         return Snapshot(self.position, self.filter.newest(), dict(self._chain), dict(ends))
@@ -118,7 +126,8 @@ class Task:
     def apply(self, messages: Sequence[Inbound]) -> list[Outbound]:
         """Fold records of the inbox, in log order; return what is to be appended, in order.
 
-        Raises GapError or MissingOffsetError where the log has lost something.
+        Raises GapError or MissingOffsetError where the log has lost something, DivergedError where it holds what this
+        fold does not give.
         """
         accept, foreign, position = self.filter.accept_text, self._foreign, self.position
         payloads: list[bytes] = []
@@ -170,10 +179,15 @@ class Task:
         self._chain[target] = own
         written = self._written.get(target)
         if written is not None:
-            if own <= written:
-                self.counters.emissions_suppressed += 1
-                return
-            del self._written[target]
+            if own > written:
+                raise DivergedError(
+                    f"{self.key}: {target[0]}/{target[1]} holds output {written[0]}.{written[1]}, which this code does not "
+                    f"give again (it gives {own[0]}.{own[1]} next): other code wrote it; replay into a new world"
+                )
+            self.counters.emissions_suppressed += 1
+            if own == written:
+                del self._written[target]
+            return
         headers: Headers = [(ID_HEADER, b"%s:%d.%d" % (self._origin, *own))]
         if previous is not None:
             headers.append((PREVIOUS_HEADER, b"%d.%d" % previous))

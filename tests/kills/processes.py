@@ -1,0 +1,107 @@
+"""The pipeline's processes as a test holds them: started, killed, frozen, replaced; their output kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STAGES = ("analytics", "signals", "router", "sizing", "risk", "venue")
+
+
+@dataclass
+class Running:
+    """One process and where its output goes."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    started_s: float
+
+
+@dataclass
+class Pipeline:
+    """The processes of one world. slots: processes of each stage."""
+
+    world: str
+    folder: Path
+    environment: Mapping[str, str]
+    checkpoint_seconds: float = 0.5
+    running: dict[str, Running] = field(default_factory=dict)
+    zombies: list[Running] = field(default_factory=list)
+    starts: int = 0
+
+    def start(self, name: str, *arguments: str) -> Running:
+        """Start `aiots ...` under a name; its output goes to a file of its own."""
+        self.starts += 1
+        log = self.folder / f"{name}-{self.starts}.log"
+        command = [sys.executable, "-m", "aiots", *arguments]
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **self.environment}, cwd=self.folder
+            )
+        running = Running(name, process, log, time.monotonic())
+        self.running[name] = running
+        return running
+
+    def start_stage(self, stage: str, slot: int = 0) -> Running:
+        """Start one process of a stage."""
+        seconds = str(self.checkpoint_seconds)
+        name = f"{stage}-{slot}"
+        return self.start(name, "run", stage, "--slot", str(slot), "--checkpoint-seconds", seconds)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and wait until it is gone."""
+        running = self.running.pop(name)
+        running.process.kill()
+        running.process.wait(30)
+
+    def freeze(self, name: str) -> Running:
+        """Stop a process where it stands, as a long pause would; it is a zombie until thaw()."""
+        running = self.running.pop(name)
+        running.process.send_signal(signal.SIGSTOP)
+        self.zombies.append(running)
+        return running
+
+    def thaw(self, running: Running, seconds: float = 1.0) -> None:
+        """Let a zombie go on for a while, beside the process that has taken its place; then kill it."""
+        running.process.send_signal(signal.SIGCONT)
+        try:
+            running.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            running.process.kill()
+            running.process.wait(30)
+        self.zombies.remove(running)
+
+    def end(self, name: str, seconds: float = 60.0) -> int:
+        """SIGTERM, and wait for the exit code."""
+        running = self.running.pop(name)
+        running.process.terminate()
+        return running.process.wait(seconds)
+
+    def kill_all(self) -> None:
+        """Leave nothing running."""
+        for running in [*self.running.values(), *self.zombies]:
+            running.process.kill()
+            running.process.wait(30)
+        self.running.clear()
+        self.zombies.clear()
+
+    def said(self, text: str) -> list[str]:
+        """Return the lines of all logs that hold a text."""
+        lines = []
+        for path in sorted(self.folder.glob("*.log")):
+            lines += [f"{path.stem}: {line}" for line in path.read_text(errors="replace").splitlines() if text in line]
+        return lines
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str, every_s: float = 0.05) -> None:
+    """Return when a condition holds; AssertionError, naming it, when it does not within `seconds`."""
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise AssertionError(f"waited {seconds:.0f} s in vain: {what}")
+        time.sleep(every_s)

@@ -1,0 +1,337 @@
+"""One run of the whole pipeline with kills: python -m tests.kills.scenario --kills 140 [--slots 2] [--data FOLDER]
+
+Kills go round all processes in a seeded order, so that each is hit equally often. Every fifth kill of a stage is of a
+zombie: frozen, replaced in its slot, thawed beside its replacement. The broker is killed twice. What the pipeline does
+with its own deaths (fenced, broker gone) is the supervisor's part, which this plays: it starts again what has ended.
+"""
+
+import argparse
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from aiots.commands.backtest import publish_mandates
+from aiots.commands.control import publish
+from aiots.commands.run import stage_params
+from aiots.config import load_config
+from aiots.mandates import mandates_of
+from deploy.local.admin import ensure_topics
+from deploy.local.broker import start_broker
+from schemas.topics import full_name
+from streams.log.reader import bounds, read
+from streams.runtime.memory import MemoryPipeline
+from streams.runtime.verify import Certificate, verify
+from streams.topology import STAGES
+from tests.kills.laws import Digests, Hashes, check_order_path, recorded_hashes
+from tests.kills.processes import Pipeline, wait_until
+
+ZOMBIE_EVERY = 5
+EXTRA_KILLS_MAX = 40
+READY_SECONDS_MAX = 60.0
+DRAIN_SECONDS_MAX = 600.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to play and how often to kill. source: arguments of `aiots ingest`, without speed."""
+
+    source: tuple[str, ...]
+    kills: int
+    slots: int = 1
+    broker_kills: int = 2
+    partitions: int = 2
+    seed: int = 1
+    seconds_a_kill: float = 1.5
+
+
+@dataclass
+class Outcome:
+    """What was seen, and what came out."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    suppressed: int = 0
+    duplicates: int = 0
+    aborted: int = 0
+    ended_by_themselves: Counter[str] = field(default_factory=Counter)
+    expected: Digests = field(default_factory=dict)
+    recorded: Digests = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    certificate: Certificate | None = None
+    seconds: float = 0.0
+
+
+class Scenario:
+    """Runs a plan against a broker of its own."""
+
+    def __init__(self, plan: Plan, folder: Path, say: Any = print) -> None:
+        self.plan, self.folder, self.say = plan, folder, say
+        self.world = f"kills-{plan.seed}-{plan.slots}"
+        self.random = random.Random(plan.seed)
+        self.outcome = Outcome()
+        self.speed: float | None = None
+        self.broker = start_broker(folder / "broker")
+        self.kafka = {"bootstrap.servers": self.broker.bootstrap}
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap,
+            "AIOTS_WORLD": self.world,
+            "AIOTS_STATE_DIR": str(folder / "state"),
+            "AIOTS_PARTITIONS": str(plan.partitions),
+            "AIOTS_CONFIG": str(folder / "aiots.toml"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        (folder / "aiots.toml").write_text("[stages.signals]\nhorizon_scale = 0.1\n")
+        (folder / "logs").mkdir()
+        self.config = load_config(environ=environment)
+        self.pipeline = Pipeline(self.world, folder / "logs", environment)
+        self.names = [f"{stage.name}-{slot}" for stage in STAGES for slot in range(plan.slots)] + ["ingest"]
+
+    def run(self, source: Any) -> Outcome:
+        """Play, kill, drain, compare. source: the same recording as plan.source, opened."""
+        began_s = time.monotonic()
+        try:
+            self.outcome.expected = self._undisturbed(source)
+            self.say(f"undisturbed run in {time.monotonic() - began_s:.0f} s")
+            self._begin(source)
+            self._kill_all(source)
+            self._finish()
+            self._look()
+        finally:
+            self.pipeline.kill_all()
+            self.broker.kill()
+        self.outcome.seconds = time.monotonic() - began_s
+        return self.outcome
+
+    def _undisturbed(self, source: Any) -> Digests:
+        hashes = Hashes()
+        params = {stage.name: stage_params(self.config, stage.name) for stage in STAGES}
+
+        def observe(out: Any) -> None:
+            if out.topic in ("features", "signals"):
+                hashes.add(out.topic, out.key, out.payload)
+
+        pipeline = MemoryPipeline(params, self.plan.partitions, observe)
+        publish_mandates(self.config, pipeline)
+        for record in source.records(self.plan.partitions):
+            pipeline.feed(record)
+        pipeline.finish()
+        self.outcome.counts = {f"expected_{topic}": count for topic, count in hashes.counts.items()}
+        return hashes.digests()
+
+    def _begin(self, source: Any) -> None:
+        ensure_topics(self.kafka, self.world, self.plan.partitions)
+        publish(self.kafka, self.world, self.plan.partitions, mandates_of(self.config))
+        for stage in STAGES:
+            for slot in range(self.plan.slots):
+                self.pipeline.start_stage(stage.name, slot)
+        # Paced so that there is something left to play for as long as there are kills to make.
+        span_s = (source.last_ns - source.first_ns) / 1e9
+        self.speed = span_s / (self.plan.kills * self.plan.seconds_a_kill)
+        self._start("ingest")
+
+    def _start(self, name: str) -> None:
+        if name == "ingest":
+            speed = "max" if self.speed is None else f"{self.speed:.3f}"
+            self.pipeline.start("ingest", "ingest", *self.plan.source, "--speed", speed, "--quiet")
+        else:
+            stage, _, slot = name.rpartition("-")
+            self.pipeline.start_stage(stage, int(slot))
+
+    def _kill_all(self, source: Any) -> None:
+        broker_at = {self.plan.kills * (n + 1) // (self.plan.broker_kills + 1) for n in range(self.plan.broker_kills)}
+        done, order = 0, list[str]()
+        while done < self.plan.kills or (self._missing() and done < self.plan.kills + EXTRA_KILLS_MAX):
+            if done in broker_at:
+                broker_at.discard(done)
+                self._kill_broker()
+            order = order or self.random.sample(self.names, len(self.names))
+            name = order.pop()
+            self._supervise()
+            self._kill(name, zombie=name != "ingest" and done % ZOMBIE_EVERY == 0)
+            done += 1
+            if done % 10 == 0:
+                self.say(f"{done} kills")
+
+    def _kill(self, name: str, *, zombie: bool) -> None:
+        running = self.pipeline.running.get(name)
+        if running is None:
+            return
+        if name != "ingest":
+            wait_until(lambda: self._is_ready(name), READY_SECONDS_MAX, f"{name} gets its tasks")
+        time.sleep(self.random.uniform(0.0, 1.0))
+        if running.process.poll() is not None:
+            self._supervise()
+            return
+        if zombie:
+            frozen = self.pipeline.freeze(name)
+            self._start(name)
+            # Not every replacement gets tasks before the zombie's session ends: that is a race we want too.
+            deadline_s = time.monotonic() + 4.0
+            while time.monotonic() < deadline_s and not self._is_ready(name):
+                time.sleep(0.05)
+            self.pipeline.thaw(frozen)
+        else:
+            self.pipeline.kill(name)
+            self._start(name)
+        self.outcome.kills[name.rpartition("-")[0] or name] += 1
+
+    def _is_ready(self, name: str) -> bool:
+        running = self.pipeline.running[name]
+        if running.process.poll() is not None:
+            return True
+        # With more slots than partitions a process may rightly have no task.
+        idle = self.plan.slots > 1 and time.monotonic() - running.started_s > 8.0
+        return idle or b"task.ready" in running.log.read_bytes()
+
+    def _kill_broker(self) -> None:
+        self.say("broker killed")
+        self.broker.kill()
+        time.sleep(self.random.uniform(0.2, 1.0))
+        self.broker = start_broker(self.folder / "broker", self.broker.port)
+        self.outcome.kills["broker"] += 1
+
+    def _supervise(self) -> None:
+        """Start again what has ended by itself, as the supervisor would."""
+        for name, running in list(self.pipeline.running.items()):
+            code = running.process.poll()
+            if code is None:
+                continue
+            del self.pipeline.running[name]
+            if name == "ingest" and code == 0:
+                continue
+            self.outcome.ended_by_themselves[name] += 1
+            self._start(name)
+
+    def _missing(self) -> list[str]:
+        self._count_unusual()
+        outcome = self.outcome
+        return [name for name in ("suppressed", "duplicates", "aborted") if not getattr(outcome, name)]
+
+    def _count_unusual(self) -> None:
+        unusual = self.pipeline.said("task.unusual")
+        self.outcome.suppressed = sum(_figure(line, "emissions_suppressed") for line in unusual)
+        self.outcome.duplicates = sum(_figure(line, "duplicates_dropped") for line in unusual)
+        self.outcome.aborted = aborted_checkpoints(self.kafka, self.world, self.plan.partitions)
+
+    def _finish(self) -> None:
+        self.say(f"{sum(self.outcome.kills.values())} kills made; draining")
+        self.speed = None
+        if "ingest" in self.pipeline.running:
+            self.pipeline.kill("ingest")
+        self._start("ingest")
+        wait_until(self._ingested, DRAIN_SECONDS_MAX, "ingest completes", 0.2)
+        wait_until(self._drained, DRAIN_SECONDS_MAX, "every stage reaches the end of its inbox", 0.5)
+        for name in list(self.pipeline.running):
+            assert self.pipeline.end(name) == 0, f"{name} did not drain: {self.pipeline.said('stopped')}"
+
+    def _ingested(self) -> bool:
+        self._supervise()
+        return "ingest" not in self.pipeline.running
+
+    def _drained(self) -> bool:
+        self._supervise()
+        return not behind(self.kafka, self.world, self.plan.partitions)
+
+    def _look(self) -> None:
+        self._count_unusual()
+        hashes = recorded_hashes(self.kafka, self.world, self.plan.partitions)
+        self.outcome.recorded = hashes.digests()
+        accounts = 1
+        self.outcome.counts |= check_order_path(self.kafka, self.world, self.plan.partitions, accounts)
+        params = {stage.name: stage_params(self.config, stage.name) for stage in STAGES}
+        self.outcome.certificate = verify(self.kafka, self.world, self.plan.partitions, params, lambda task: None)
+
+
+def behind(kafka: Mapping[str, str], world: str, partitions: int) -> list[str]:
+    """Return the stage inboxes whose committed offset is not their end."""
+    found = []
+    for stage in STAGES:
+        consumer = Consumer({**kafka, "group.id": f"{world}.{stage.name}", "enable.auto.commit": False, "log_level": 3})
+        places = [TopicPartition(full_name(world, topic), n) for topic in stage.reads for n in range(partitions)]
+        for place in consumer.committed(places, timeout=30):
+            end = bounds(kafka, place.topic, place.partition)[1]
+            if max(place.offset, 0) != end:
+                found.append(f"{stage.name} {place.topic}/{place.partition}: {place.offset} of {end}")
+        consumer.close()
+    return found
+
+
+def aborted_checkpoints(kafka: Mapping[str, str], world: str, partitions: int) -> int:
+    """Return how many manifests stand in the checkpoint topics whose transaction was aborted."""
+    count = 0
+    for stage in STAGES:
+        for partition in range(partitions):
+            topic = full_name(world, f"{stage.name}.checkpoint")
+            for sign, committed in ((1, False), (-1, True)):
+                count += sign * sum(
+                    1 for message in read(kafka, topic, partition, committed=committed) if message.key()
+                )
+    return count
+
+
+def _figure(line: str, name: str) -> int:
+    found = re.search(rf"{name}=(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", line))
+    return int(found.group(1)) if found else 0
+
+
+def check(outcome: Outcome) -> None:
+    """Assert everything that the run must have shown."""
+    for topic in ("features", "signals"):
+        assert any(place[0] == topic for place in outcome.expected), f"no {topic} were expected: nothing is proved"
+    different = [place for place in outcome.expected if outcome.recorded.get(place) != outcome.expected[place]]
+    assert not different, f"not as in the undisturbed run: {different[:5]}"
+    assert outcome.recorded.keys() == outcome.expected.keys()
+    assert outcome.certificate is not None
+    assert outcome.certificate.ok, [str(one) for one in outcome.certificate.differences]
+    assert not outcome.certificate.bugs
+    assert outcome.suppressed, "no suppressed re-emission was seen"
+    assert outcome.duplicates, "no dropped duplicate was seen"
+    assert outcome.aborted, "no aborted checkpoint was seen"
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=140)
+    parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=int, default=60, help="of the simulated session")
+    parser.add_argument("--data", type=Path, help="recorded ticks in LEAN's layout in place of the simulated session")
+    parser.add_argument("--symbols", default="SPY,IBM")
+    options = parser.parse_args(arguments)
+    plan, source = planned(options.kills, options.slots, options.seed, options.minutes, options.data, options.symbols)
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = Scenario(plan, Path(folder)).run(source)
+    print(f"{dict(outcome.kills)} killed in {outcome.seconds:.0f} s")
+    print(f"ended by themselves: {dict(outcome.ended_by_themselves)}")
+    print(f"suppressed {outcome.suppressed}, dropped {outcome.duplicates}, checkpoints aborted {outcome.aborted}")
+    print(outcome.counts)
+    check(outcome)
+    print("held: features and signals equal the undisturbed run, the rest equals the fold of its inbox")
+
+
+def planned(
+    kills: int, slots: int, seed: int, minutes: int = 60, data: Path | None = None, symbols: str = ""
+) -> tuple[Plan, Any]:
+    """Return a plan and its source, opened: the simulated session, or recorded ticks."""
+    if data is not None:
+        from connectors.sources.lean import open_lean
+
+        wanted = [name for name in symbols.split(",") if name]
+        arguments = ("lean", str(data.absolute()), "--resolution", "tick", *(("--symbols", symbols) if symbols else ()))
+        return Plan(arguments, kills, slots, seed=seed), open_lean([data], wanted, None, None, "tick")
+    from connectors.sources.sim import open_sim
+
+    arguments = ("sim", "--seed", str(seed), "--minutes", str(minutes))
+    return Plan(arguments, kills, slots, seed=seed), open_sim(seed=seed, minutes=minutes or None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
