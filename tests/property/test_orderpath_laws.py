@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas import wire
@@ -13,6 +14,7 @@ from schemas.records import (
     Decision,
     Direction,
     Fill,
+    Mandate,
     OrderIntent,
     Purpose,
     RiskReport,
@@ -22,6 +24,7 @@ from schemas.records import (
 from streams.book.ledger import Ledger, apply_fill
 from streams.risk import account as risk_account
 from streams.risk import stage as risk
+from streams.risk.rules import RULES
 from streams.sizing import stage as sizing
 from streams.venue import stage as venue
 from tests.orderpath_rig import Chain, Stage, at, fill, intent, mandate, mark, signal
@@ -134,36 +137,58 @@ def test_nothing_is_opened_while_halted(session: list[tuple[str, str, int, int]]
             assert record.quantity == 0
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    steps=st.lists(
-        st.tuples(
-            st.sampled_from(["order", "order", "fill", "lost", "mark"]),
-            st.sampled_from(SYMBOLS),
-            st.sampled_from(tuple(Side)),
-            st.integers(1, 800),
-            st.integers(5_000, 15_000),
-        ),
-        max_size=60,
+@st.composite
+def limits(draw: st.DrawFn) -> Mandate:
+    """Draw a mandate in which any limit may be the one that binds."""
+    return mandate(
+        position_notional_usd_max=draw(st.sampled_from([5_000.0, 40_000.0, 1e9])),
+        gross_notional_usd_max=draw(st.sampled_from([8_000.0, 70_000.0, 1e9])),
+        concentration_max=draw(st.sampled_from([0.06, 0.5, 1.0])),
+        daily_loss_usd_max=draw(st.sampled_from([100.0, 1e9])),
+        drawdown_max=draw(st.sampled_from([0.001, 1.0])),
     )
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["order", "order", "fill", "lost", "mark", "mark", "halt", "resume"]),
+        st.sampled_from(SYMBOLS[:2]),
+        st.sampled_from(tuple(Side)),
+        st.integers(1, 800),
+        st.integers(9_000, 11_000),
+    ),
+    min_size=20,
+    max_size=60,
 )
-def test_no_sequence_of_orders_passes_a_hard_limit(steps: list[tuple[str, str, Side, int, int]]) -> None:
+
+
+@settings(max_examples=200, deadline=None)
+@given(allowed=limits(), working_max=st.sampled_from([1, 3, 256]), steps=STEPS)
+def test_no_sequence_of_orders_passes_a_hard_limit(
+    allowed: Mandate, working_max: int, steps: list[tuple[str, str, Side, int, int]]
+) -> None:
     """After every approval that opens, each limit holds with all working orders filled in their worst case."""
-    limits = mandate(position_notional_usd_max=30_000.0, gross_notional_usd_max=60_000.0, concentration_max=0.25)
-    stage = Stage(risk.advance, risk.Params(working_max=8), limits)
+    order_and_check(allowed, working_max, steps)
+
+
+def order_and_check(allowed: Mandate, working_max: int, steps: list[tuple[str, str, Side, int, int]]) -> None:
+    """Put orders, fills, marks and halts to risk; assert the limits after each verdict."""
+    stage = Stage(risk.advance, risk.Params(working_max=working_max), allowed, mark(SYMBOLS[0]), mark(SYMBOLS[1]))
     working: list[Verdict] = []
     for number, (kind, symbol, side, quantity, cents) in enumerate(steps):
         if kind == "mark":
             stage(mark(symbol, number, cents / 100))
+        elif kind in ("halt", "resume"):
+            stage(Control("paper", 0, ControlAction[kind.upper()], "test"))
         elif kind == "order":
-            before = worst(stage, symbol)
+            before, under_way = worst(stage, symbol), len(working)
             order = intent(f"{number}", side, quantity, number, symbol=symbol, reference=100.0)
             (verdict,) = [out for out in stage(order) if isinstance(out, Verdict)]
             assert verdict.quantity <= quantity
             assert (verdict.decision is Decision.REFUSE) == (verdict.quantity == 0)
             if verdict.quantity:
                 working.append(verdict)
-                check_limits(stage, symbol, before)
+                check_limits(stage, symbol, before, under_way)
         elif working:
             verdict = working.pop(number % len(working))
             filled = verdict.quantity if kind == "fill" else 0
@@ -172,27 +197,34 @@ def test_no_sequence_of_orders_passes_a_hard_limit(steps: list[tuple[str, str, S
 
 
 def worst(stage: Stage, symbol: str) -> tuple[int, int]:
-    """Return the worst-case shares, long and short, of a symbol."""
-    exposure = risk_account.exposure(stage.state["account/paper"], symbol, stage.state)
-    return exposure.long, exposure.short
-
-
-def check_limits(stage: Stage, symbol: str, before: tuple[int, int]) -> None:
-    """Assert the limits where the order made the worst case worse on a side; else nothing was opened."""
+    """Return the worst-case shares, long and short, of a symbol, reckoned from position and working orders anew."""
     account: risk_account.Account = stage.state["account/paper"]
-    exposure = risk_account.exposure(account, symbol, stage.state)
-    opened = [now for now, was in zip((exposure.long, exposure.short), before, strict=True) if now > was]
+    orders = [order for order in account.working.values() if order.symbol == symbol]
+    position = account.ledger.positions.get(symbol)
+    held = position.quantity if position is not None else 0
+    buys = sum(order.quantity for order in orders if order.side is Side.BUY)
+    sells = sum(order.quantity for order in orders if order.side is Side.SELL)
+    return max(0, held + buys), max(0, sells - held)
+
+
+def check_limits(stage: Stage, symbol: str, before: tuple[int, int], under_way: int) -> None:
+    """Assert every limit where the order made the worst case worse on a side; else nothing was opened."""
+    account: risk_account.Account = stage.state["account/paper"]
+    opened = [now for now, was in zip(worst(stage, symbol), before, strict=True) if now > was]
     if not opened:
         return
-    assert exposure.price_cents is not None
+    cents = {one: stage.state[f"market/{one}"].exposure_cents for one in SYMBOLS[:2]}
+    gross = sum(max(worst(stage, one)) * cents[one] for one in cents)
     equity = risk_account.equity(account, stage.state)
+    allowed = account.mandate
     for shares in opened:
-        assert shares * exposure.price_cents <= 30_000_00
-        assert shares * exposure.price_cents <= equity * 0.25
-    assert risk_account.gross_cents(account, stage.state) <= 60_000_00
-    assert equity > 10_000_000 * 0.9
-    assert account.day_open_cents - equity < 2_000_00
-    assert len(account.working) <= 8
+        assert shares * cents[symbol] <= allowed.position_notional_usd_max * 100
+        assert shares * cents[symbol] <= equity * allowed.concentration_max
+    assert gross <= allowed.gross_notional_usd_max * 100
+    assert account.day_open_cents - equity < allowed.daily_loss_usd_max * 100
+    assert account.peak_cents - equity < max(1, account.peak_cents * allowed.drawdown_max)
+    assert under_way < stage.params.working_max
+    assert not account.halted
 
 
 @settings(max_examples=30, deadline=None)
@@ -217,13 +249,26 @@ def test_cuts_and_restarts_do_not_matter(session: list[tuple[str, str, int, int]
         assert saved == whole.changed()
 
 
-def test_the_checker_of_limits_sees_a_planted_breach() -> None:
-    """The property above is not empty: an order that got past risk is seen by its check."""
-    stage = Stage(risk.advance, risk.Params(), mandate(), mark("SPY", 1, 100.0))
-    account = stage.state["account/paper"]
-    stage.state["account/paper"] = risk_account.with_order(account, intent(quantity=5_000), 5_000)
-    try:
-        check_limits(stage, "SPY", (0, 0))
-    except AssertionError:
-        return
-    raise AssertionError("a position of 500,000 USD passed the check of 30,000 USD")
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "concentration",
+        "daily_loss",
+        "drawdown_stop",
+        "gross_notional",
+        "kill_switch",
+        "position_notional",
+        "working_orders",
+    ],
+)
+def test_the_law_of_limits_catches_a_missing_rule(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The property above is not empty: without any one of the rules it fails."""
+
+    @settings(max_examples=1_000, deadline=None, database=None, phases=(Phase.generate,))
+    @given(allowed=limits(), working_max=st.sampled_from([1, 3, 256]), steps=STEPS)
+    def law(allowed: Mandate, working_max: int, steps: list[tuple[str, str, Side, int, int]]) -> None:
+        order_and_check(allowed, working_max, steps)
+
+    monkeypatch.delitem(RULES, rule)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        law()
