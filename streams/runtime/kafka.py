@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 SESSION_MS = 6_000
 LOOP_SECONDS = 0.1
+KERNELS_SECONDS_SAID = 5.0
 ABORTED_CHECKPOINTS_MAX = 20
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 _GONE_SECONDS_MAX = 60.0
@@ -55,6 +56,7 @@ class StageProcess:
         self._stage = stage_named(options.stage)
         self._params = make_params(self._stage, options.params)
         self._build = build_of(self._stage, self._params)
+        self._load_kernels()
         self._owned: dict[tuple[str, int], Owned] = {}
         self._logical = {full_name(options.world, topic): topic for topic in self._stage.reads}
         self._names: dict[str, str] = {}
@@ -65,6 +67,13 @@ class StageProcess:
         self._producer = LogProducer(options.kafka, client_name(f"{self._stage.name}-{options.slot}"))
         self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
         self._consumer = Consumer(self._consumer_settings())
+
+    def _load_kernels(self) -> None:
+        """Compile, or load, what the fold calls: on a new machine over a minute, in which a member would be put out."""
+        begun_s = time.monotonic()
+        fold_factory(self._stage, self._params, 0, self._options.partitions)().apply([])
+        if (seconds := time.monotonic() - begun_s) > KERNELS_SECONDS_SAID:
+            log.info("kernels.loaded", stage=self._stage.name, seconds=round(seconds, 1))
 
     def _consumer_settings(self) -> dict[str, Any]:
         options = self._options
