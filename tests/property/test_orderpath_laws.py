@@ -60,22 +60,26 @@ def test_cash_and_cost_reconcile_after_any_fills(fills: Sequence[tuple[str, Side
 
 
 def sessions() -> st.SearchStrategy[list[tuple[str, str, int, int]]]:
-    """Return what happens in a session: (kind, symbol, cents or tens of cents, seconds since what was before)."""
-    kinds = st.sampled_from(["mark", "mark", "mark", "long", "short", "halt", "resume"])
+    """Return what happens in a session: (kind, symbol, change of its price in cents, seconds since what was before)."""
+    kinds = st.sampled_from(["mark", "mark", "mark", "mark", "long", "short", "long", "short", "halt", "resume"])
     return st.lists(
-        st.tuples(kinds, st.sampled_from(SYMBOLS), st.integers(9_000, 11_000), st.integers(0, 90)), max_size=80
+        st.tuples(kinds, st.sampled_from(SYMBOLS), st.integers(-120, 120), st.integers(0, 40)), min_size=20, max_size=80
     )
 
 
 def play(session: Sequence[tuple[str, str, int, int]], chain: Chain) -> None:
-    """Put a session into an account's inbox."""
-    chain.put("book", mandate(sizing="fixed_fraction", risk_fraction=0.01, fee_per_share_cents=0.37))
-    second = 0
-    for number, (kind, symbol, cents, pause) in enumerate(session):
+    """Put a session into an account's inbox: signals come at the newest price, and the market moves between."""
+    chain.put("book", mandate(sizing="fixed_fraction", risk_fraction=0.005, fee_per_share_cents=0.37))
+    cents, second = dict.fromkeys(SYMBOLS, 10_000), 0
+    for symbol in SYMBOLS:
+        chain.put("book", mark(symbol, second))
+    for number, (kind, symbol, change, pause) in enumerate(session):
         second += pause
-        price = cents / 100
+        price = cents[symbol] / 100
         if kind == "mark":
-            chain.put("book", mark(symbol, second, price, high=price + 0.5, low=price - 0.5))
+            cents[symbol] += change
+            after = cents[symbol] / 100
+            chain.put("book", mark(symbol, second, after, high=max(price, after), low=min(price, after)))
         elif kind in ("halt", "resume"):
             chain.put("book", Control("paper", 0, ControlAction[kind.upper()], "test"))
         else:
