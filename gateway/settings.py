@@ -69,6 +69,10 @@ class Settings:
                 raise SettingsError(f"{field.name} must be > 0, was {value!r}")
         if not 0 <= self.port <= 65_535:
             raise SettingsError(f"port must be 0 to 65535, was {self.port}")
+        if self.ping_reply_s > self.ping_idle_s:
+            raise SettingsError(
+                f"ping_reply_s must be at most ping_idle_s, was {self.ping_reply_s} > {self.ping_idle_s}"
+            )
         if not is_loopback(self.host):
             raise SettingsError(
                 f"the gateway listens on loopback only, as it does not authenticate anyone yet; host was {self.host!r}."

@@ -18,6 +18,11 @@ from schemas.topics import full_name
 from streams.log.producer import client_name
 
 UUID_CHARS = 8
+_OLD_LEADER = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+}
 
 
 class SourceError(RuntimeError):
@@ -70,8 +75,14 @@ def ends_of(admin: AdminClient, partitions: Sequence[tuple[str, int]], seconds_m
     """Return the end offsets (that of the next record) of partitions (full topic name, number); KafkaException."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(topic, partition): latest for topic, partition in partitions}
-    answers = admin.list_offsets(asked, request_timeout=seconds_max)
-    by_place = {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
+    try:
+        answers = admin.list_offsets(asked, request_timeout=seconds_max)
+        by_place = {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
+    except KafkaException as error:
+        if error.args[0].code() in _OLD_LEADER:
+            # After a broker's restart librdkafka asks with the leader epoch it knew, for minutes, unless told anew.
+            admin.list_topics(timeout=seconds_max)
+        raise
     return [by_place[place] for place in partitions]
 
 

@@ -1,0 +1,195 @@
+"""The gateway as a process on a real broker: refusals at start, SIGTERM, a broker that dies, the page."""
+
+import asyncio
+import json
+import os
+import re
+import select
+import signal as signals
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from deploy.local.admin import ensure_topics
+from deploy.local.broker import start_broker
+from tests.gateway_rig import Writer, fill, gateway_on, get, report, signal, subscriber, until, verdict
+
+pytestmark = pytest.mark.broker
+START_S_MAX = 40.0
+CHROMIUM = "/usr/bin/chromium"
+
+
+def command(kafka: Mapping[str, str], world: str, *options: str) -> subprocess.Popen[str]:
+    environ = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka["bootstrap.servers"], "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "aiots", "gateway", "--world", world, *options],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def gateway_process(kafka: Mapping[str, str], world: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `aiots gateway` on a free port; yield the process and the URL that it prints."""
+    process = command(kafka, world, "--port", "0")
+    try:
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], START_S_MAX)
+        line = process.stdout.readline() if ready else ""
+        found = re.search(r"http://\S+/", line)
+        assert found, f"{line!r} {process.stderr.read() if process.poll() is not None and process.stderr else ''}"
+        yield process, found.group()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def refusal(kafka: Mapping[str, str], world: str, *options: str) -> str:
+    """Return what `aiots gateway` says when it will not start."""
+    process = command(kafka, world, *options)
+    try:
+        _, said = process.communicate(timeout=START_S_MAX)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 1, said
+    assert said.startswith("error: "), said
+    return said
+
+
+def test_a_port_in_use_is_named(broker: Mapping[str, str], topics: Callable[..., str]) -> None:
+    """The gateway takes the port it was told or none, and says what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = refusal(broker, topics(1), "--port", str(port))
+    assert f"port {port} on 127.0.0.1 is in use" in said
+    assert "--port" in said
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.com"])
+def test_only_loopback_is_bound(broker: Mapping[str, str], host: str) -> None:
+    """Without authentication nobody else may reach the gateway."""
+    said = refusal(broker, "any", "--host", host)
+    assert "loopback only" in said
+    assert repr(host) in said
+
+
+def test_a_world_without_topics_is_named(broker: Mapping[str, str], world: str) -> None:
+    """The remedy stands in the message."""
+    assert f"aiots topics --world {world}" in refusal(broker, world)
+
+
+def test_sigterm_closes_clients_with_1001(broker: Mapping[str, str], topics: Callable[..., str]) -> None:
+    """A stop is told to every client, takes seconds, and exits with 0."""
+    with gateway_process(broker, topics(1)) as (process, url):
+
+        async def scenario() -> None:
+            async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}v1/stream") as socket:
+                await socket.send_str('{"subscribe": {}}')
+                assert "subscribed" in (await socket.receive(10)).data
+                process.send_signal(signals.SIGTERM)
+                message = await socket.receive(10)
+                assert message.type == aiohttp.WSMsgType.CLOSE
+                assert message.data == 1001
+                assert "come back with your cursor" in (message.extra or "")
+
+        asyncio.run(scenario())
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.slow
+def test_a_broker_that_dies_and_comes_back(tmp_path: Path, world: str) -> None:
+    """Health turns 503 with the reason; after the restart the stream goes on with nothing lost."""
+    broker = start_broker(tmp_path / "broker")
+    port = broker.port
+    kafka = {"bootstrap.servers": broker.bootstrap}
+
+    async def scenario() -> None:
+        nonlocal broker
+        await asyncio.to_thread(ensure_topics, kafka, world, 1)
+        writer = Writer(kafka, world, partitions=1)
+        async with gateway_on(kafka, world, broker_silence_s=1.0) as gateway, subscriber(gateway) as client:
+            await client.subscribe(topics=["signals"])
+            await asyncio.to_thread(writer.signals, 0, 10)
+            before = await client.take(10)
+            await asyncio.to_thread(broker.kill)
+            await until(lambda: bool(gateway.rest.reasons()), 30)
+            status, text = await get(gateway, "healthz")
+            assert status == 503
+            assert any("broker" in reason for reason in json.loads(text)["reasons"])
+            writer.send("signals", signal(10), "SPY")
+            broker = await asyncio.to_thread(start_broker, tmp_path / "broker", port)
+            await asyncio.to_thread(writer.signals, 11, 5)
+            after = await client.take(6)
+            assert [one["offset"] for one in before + after] == list(range(16))
+            await until(lambda: not gateway.rest.reasons(), 30)
+            assert (await get(gateway, "healthz"))[0] == 200
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        broker.kill()
+
+
+def test_the_page_shows_signals_as_they_arrive(broker: Mapping[str, str], topics: Callable[..., str]) -> None:
+    """In a real browser: earlier and arriving signals, verdicts, the account, filters, and a stream that comes back."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    world = topics()
+    writer = Writer(broker, world)
+    writer.signals(0, 3)
+    quiet = (
+        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+        " --disable-component-update --disable-sync"
+    )
+    with gateway_process(broker, world) as (_, url), playwright.sync_playwright() as run:
+        browser = run.chromium.launch(executable_path=CHROMIUM, headless=True, args=quiet.split())
+        try:
+            page = browser.new_page(viewport={"width": 1400, "height": 820})
+            troubles: list[str] = []
+            page.on("pageerror", lambda error: troubles.append(str(error)))
+            page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+            page.goto(url)
+            playwright.expect(page.locator("#state")).to_have_text("live")
+            rows = page.locator("#rows-signals tr")
+            playwright.expect(rows).to_have_count(3)
+            writer.signals(3, 3)
+            writer.send("verdicts", verdict(1), "paper")
+            writer.send("verdicts", fill(1), "paper")
+            writer.send("risk", report(1), "paper")
+            writer.flush()
+            playwright.expect(rows).to_have_count(6)
+            playwright.expect(rows.first).to_contain_text(re.compile(r"2014-06-06 09:30:0\d"))
+            playwright.expect(rows.first).to_contain_text("uncalibrated")
+            playwright.expect(page.locator("#accounts")).to_contain_text("$100,123.45")
+            playwright.expect(page.locator("#accounts")).to_contain_text("SPY")
+            page.fill("#symbol", "aapl")
+            playwright.expect(rows).to_have_count(2)
+            page.fill("#symbol", "")
+            page.select_option("#grade", "A")
+            playwright.expect(rows).to_have_count(0)
+            page.select_option("#grade", "")
+            page.click("#tab-orders")
+            playwright.expect(page.locator("#rows-orders tr")).to_have_count(2)
+            playwright.expect(page.locator("#rows-orders")).to_contain_text("60 of 100")
+            playwright.expect(page.get_by_text("no investment advice")).to_be_visible()
+            # The stream is cut; the page comes back by its cursor and shows what came meanwhile, once.
+            page.evaluate("socket.close()")
+            writer.signals(6, 3)
+            page.click("#tab-signals")
+            playwright.expect(rows).to_have_count(9)
+            playwright.expect(page.locator("#state")).to_have_text("live")
+            assert troubles == []
+        finally:
+            browser.close()
