@@ -32,11 +32,22 @@ def reader_settings(kafka: Mapping[str, str], isolation: str = "read_uncommitted
 
 
 def bounds(kafka: Mapping[str, str], topic: str, partition: int, seconds_max: float = 30.0) -> tuple[int, int]:
-    """Return the first offset and the end offset (that of the next record) of a partition."""
+    """Return the first offset and the end offset (that of the next record) of a partition.
+
+    Waits up to seconds_max for a partition that is still looking for its leader, as a new one does for a moment.
+    """
     consumer = Consumer(reader_settings(kafka))
+    deadline_s = time.monotonic() + seconds_max
     try:
-        found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=seconds_max)
-        return found
+        while True:
+            try:
+                place = TopicPartition(topic, partition)
+                found: tuple[int, int] = consumer.get_watermark_offsets(place, timeout=seconds_max)
+                return found
+            except KafkaException as error:
+                if error.args[0].code() not in _LEADERLESS or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.05)
     finally:
         consumer.close()
 
@@ -95,4 +106,5 @@ def _until(consumer: Consumer, topic: str, partition: int, end: int, idle_second
             )
 
 
+_LEADERLESS = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
