@@ -1,5 +1,6 @@
 """When the US equity market is open: holidays and short days, by a recording's own list or by exchange-calendars."""
 
+import warnings
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
@@ -37,7 +38,10 @@ class Calendar:
 
 def exchange_calendar(first: date, last: date) -> Calendar:
     """Return New York's calendar for these days, by exchange-calendars."""
-    nyse = exchange_calendars.get_calendar("XNYS", start=str(first), end=str(last + timedelta(days=14)))
+    with warnings.catch_warnings():
+        # exchange-calendars uses what its pandas deprecates; no concern of ours.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        nyse = exchange_calendars.get_calendar("XNYS", start=str(first), end=str(last + timedelta(days=14)))
     sessions = {stamp.date() for stamp in nyse.sessions}
     days = [first + timedelta(days=n) for n in range((last - first).days + 15)]
     closed = frozenset(day for day in days if day not in sessions)

@@ -203,7 +203,8 @@ def _quote_table(file: LeanFile, rejects: Rejects) -> Table:
 
 
 def _any(columns: list[Mask]) -> Mask:
-    return np.logical_or.reduce(columns)
+    out: Mask = np.logical_or.reduce(columns)
+    return out
 
 
 def _crossed(table: Table, open_: str, high: str, low: str, close: str) -> Mask:

@@ -136,7 +136,7 @@ def _read_fast(data: bytes, columns: Sequence[Column], lines: int) -> Table:
             out[name] = stamps.cast(pa.int64()).to_numpy() * 1_000_000_000
         else:
             out[name] = column.to_numpy(zero_copy_only=False)
-            if kind == "price" and np.count_nonzero(np.isnan(out[name])) != column.null_count:
+            if kind == "price" and np.count_nonzero(~np.isfinite(out[name])) != column.null_count:
                 raise _OddRowsError
     return Table(out, np.arange(1, lines + 1))
 

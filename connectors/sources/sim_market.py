@@ -80,8 +80,8 @@ class MarketDay:
     """One session at the height of minutes.
 
     start_ns: of the first minute. price: (symbols, minutes + 1) at the minutes' edges, quote currency.
-    vol: (symbols, minutes) standard deviation of the return within a minute. activity: (symbols, minutes) ticks, 1 on
-    average over the regular session. wide: (minutes,) how much wider than calm spreads are.
+    vol: (symbols, minutes) standard deviation of the return within a minute. activity: (symbols, minutes) ticks, of mean
+    1 over the regular minutes, weighted by share. wide: (minutes,) how much wider than calm spreads are.
     """
 
     session: Session
@@ -141,7 +141,11 @@ def simulate_day(
     first = np.array([one.price for one in instruments]) if before is None else before * (1.0 + gap)
     growth = np.concatenate([np.ones((symbols, 1)), 1.0 + np.clip(returns, -0.2, 0.2)], axis=1)
     price = np.round(first[:, None] * np.cumprod(growth, axis=1), 6)
-    return MarketDay(session, start_ns, price, within * calm, activity * burst, wide, moves)
+    activity = activity * burst
+    regular = (edge_ns >= session.open_ns) & (edge_ns < session.close_ns)
+    share = np.array([one.share for one in instruments])
+    activity /= (share @ activity / share.sum())[regular].mean()
+    return MarketDay(session, start_ns, price, within * calm, activity, wide, moves)
 
 
 def _shape_of_day(edge_ns: I64, session: Session) -> tuple[F64, F64, F64]:
@@ -168,7 +172,7 @@ def _stochastic_vol(random: np.random.Generator, rows: int, n: int) -> F64:
     level[:, 0] = shock[:, 0] * 4.0
     for k in range(1, n):
         level[:, k] = 0.97 * level[:, k - 1] + shock[:, k]
-    out: F64 = np.round(np.exp(level - 0.085), 9)
+    out: F64 = np.round(np.exp(level - 0.085), 9).astype(np.float64)
     return out
 
 
@@ -194,7 +198,7 @@ def _plant(
             if planted < PLANTED_SHARE:
                 kind = MoveKind.SQUEEZE if is_squeeze < 0.5 else MoveKind.BREAKOUT
                 direction = 1 if up < 0.5 else -1
-                size = direction * strength * 0.011 * (one.vol / 0.28) ** 0.5
+                size = direction * strength * 0.007 * (one.vol / 0.28) ** 0.5
                 at = begin + CALM_MINUTES
                 end = at + BURST_MINUTES
                 after = end + AFTER_MINUTES

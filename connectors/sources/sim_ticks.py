@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from connectors.sources.frames import ASK, BID, F64, I64, PAIRED, SUSPICIOUS, TRADE, VOLUME_ONLY, Ticks
+from connectors.sources.frames import ASK, BID, F64, I64, PAIRED, SUSPICIOUS, TRADE, U8, VOLUME_ONLY, Ticks
 from connectors.sources.sessions import MINUTE_NS
 from connectors.sources.sim_market import Instrument, MarketDay
 
@@ -18,6 +18,10 @@ QUOTE_SHARE = 0.4
 ROWS_AN_EVENT = 1.0 + QUOTE_SHARE
 CHUNK_ROWS = 200_000
 REGULAR_SALE, SWEEP_SALE, VOLUME_ONLY_SALE = 0x1, 0x20000020, 0x20100200
+QUOTE_SIZES = 100 * (1 + np.arange(256) * np.arange(256) // 8_192)
+"""Shares at bid or ask, by 8 random bits: 100 to 800, the small ones more often."""
+TRADE_SIZES = 100 * (1 + np.arange(256) ** 4 // 300_000_000)
+"""Shares of a round-lot trade, by 8 random bits: mostly 100, now and then some thousands."""
 _SUSPICIOUS_SHARE, _VOLUME_ONLY_SHARE = 5e-5, 3e-4
 
 
@@ -76,26 +80,26 @@ def simulate_ticks(random: np.random.Generator, cells: Cells, instruments: tuple
     ends = np.cumsum(count)
     mid = _mid_prices(random, cells, cell, at, count, ends)
     cents = np.array([one.spread_cents for one in instruments], np.float64)
-    wide = (cents[:, None] * cells.wide[None, :]).ravel()
-    spread_cents = 1 + random.poisson(np.maximum(wide[cell] - 0.7, 0.05))
+    wide = np.maximum(cents[:, None] * cells.wide[None, :] - 0.7, 0.05).ravel()
+    spread_cents = 1.0 + np.floor(random.standard_exponential(n, np.float32) * wide[cell] + 0.3)
     bid_cents = np.maximum(np.floor(mid * 100.0 - 0.5 * spread_cents + 0.5), 1.0)
     ask_cents = bid_cents + spread_cents
-    is_quote = random.random(n, np.float32) < QUOTE_SHARE
+    bits = random.integers(0, 1 << 63, n, np.int64)  # One draw an event, of which each choice takes some bits.
+    is_quote = (bits & 0xFFFF) < QUOTE_SHARE * 0x10000
     is_quote[(ends - count)[count > 0]] = True  # A cell begins with a quote, so that no trade is at a stale one.
     newest = np.maximum.accumulate(np.where(is_quote, np.arange(n), 0))
-    price, size, flags, condition = _trades(random, bid_cents[newest], ask_cents[newest])
-    size = np.where(is_quote, random.poisson(3.0, n) * 100 + 100, size)
-    ask_size = random.poisson(3.0, n) * 100 + 100
-    kind = np.where(is_quote, BID, TRADE)
-    flags = np.where(is_quote, PAIRED, flags)
-    price = np.where(is_quote, bid_cents / 100.0, price)
-    condition = np.where(is_quote, REGULAR_SALE, condition)
+    price, size, flags, condition = _trades(bits, bid_cents, ask_cents, newest)
+    bid_price = bid_cents[is_quote] / 100.0
+    kind = np.where(is_quote, BID, TRADE).astype(np.uint8)
+    price[is_quote], flags[is_quote], condition[is_quote] = bid_price, PAIRED, REGULAR_SALE
+    size[is_quote] = QUOTE_SIZES[(bits[is_quote] >> 16) & 0xFF]
+    ask_size = QUOTE_SIZES[(bits[is_quote] >> 24) & 0xFF]
     rows = 1 + is_quote
     row_of = np.repeat(np.arange(n), rows)
     ask_rows = (np.cumsum(rows) - 1)[is_quote]
-    ticks = Ticks(event_ns, kind.astype(np.uint8), flags.astype(np.uint8), price, size, condition).take(row_of)
+    ticks = Ticks(event_ns, kind, flags, price, size, condition).take(row_of)
     ticks.kind[ask_rows], ticks.flags[ask_rows] = ASK, 0
-    ticks.price[ask_rows], ticks.size[ask_rows] = ask_cents[is_quote] / 100.0, ask_size[is_quote]
+    ticks.price[ask_rows], ticks.size[ask_rows] = ask_cents[is_quote] / 100.0, ask_size
     row_ends = np.concatenate([[0], np.cumsum(rows)])[ends.reshape(symbols, width)[:, -1]]
     starts = [0, *row_ends.tolist()]
     return [ticks.part(a, b) for a, b in pairwise(starts)]
@@ -114,18 +118,15 @@ def _mid_prices(random: np.random.Generator, cells: Cells, cell: I64, at: F64, c
     return mid
 
 
-def _trades(random: np.random.Generator, bid_cents: F64, ask_cents: F64) -> tuple[F64, I64, I64, I64]:
-    """Return price, size, flags and condition of a trade at each of these quotes, shape (n,)."""
-    n = len(bid_cents)
-    bits = random.integers(0, 1 << 32, n, np.uint32)
-    price = np.where(bits & 1, ask_cents, bid_cents) / 100.0
-    lots = 1 + (random.standard_exponential(n, np.float32) * 1.3).astype(np.int64)
-    size = np.where(bits & 6 == 0, 1 + (bits >> 8) % 99, lots * 100).astype(np.int64)
-    condition = np.where(bits & 24 == 0, SWEEP_SALE, REGULAR_SALE)
-    flags = np.zeros(n, np.int64)
-    odd = random.random(n)
-    off = np.flatnonzero(odd < _SUSPICIOUS_SHARE + _VOLUME_ONLY_SHARE)
-    wrong = odd[off] < _SUSPICIOUS_SHARE
+def _trades(bits: I64, bid_cents: F64, ask_cents: F64, newest: I64) -> tuple[F64, I64, U8, I64]:
+    """Return price, size, flags and condition of a trade at each event, at the newest quote, shape (n,)."""
+    price = np.where(bits & (1 << 40), ask_cents[newest], bid_cents[newest]) / 100.0
+    size = np.where(bits & (3 << 41) == 0, 1 + ((bits >> 16) & 0x3F), TRADE_SIZES[(bits >> 24) & 0xFF])
+    condition = np.where(bits & (3 << 43) == 0, SWEEP_SALE, REGULAR_SALE)
+    flags = np.zeros(len(bits), np.uint8)
+    odd = bits >> 45  # 18 bits
+    off = np.flatnonzero(odd < (_SUSPICIOUS_SHARE + _VOLUME_ONLY_SHARE) * (1 << 18))
+    wrong = odd[off] < _SUSPICIOUS_SHARE * (1 << 18)
     sign = np.where(bits[off] & 1, 1.0, -1.0)
     price[off] = np.round(price[off] * (1.0 + sign * np.where(wrong, 0.04, 0.004)), 2)
     flags[off] = np.where(wrong, SUSPICIOUS, VOLUME_ONLY)
