@@ -80,8 +80,8 @@ class MarketDay:
     """One session at the height of minutes.
 
     start_ns: of the first minute. price: (symbols, minutes + 1) at the minutes' edges, quote currency.
-    vol: (symbols, minutes) standard deviation of the return within a minute. activity: (symbols, minutes) ticks, of mean
-    1 over the regular minutes, weighted by share. wide: (minutes,) how much wider than calm spreads are.
+    vol: (symbols, minutes) standard deviation of the return within a minute. activity: (symbols, minutes) ticks,
+    of mean 1 over the regular minutes, weighted by share. wide: (minutes,) how much wider than calm spreads are.
     """
 
     session: Session

@@ -21,7 +21,7 @@ def ticks(draw: st.DrawFn) -> Ticks:
         rows += [(now_ns, BID, PAIRED), (now_ns, ASK, 0)] if is_quote else [(now_ns, TRADE, 0)]
     time_ns, kind, flags = (np.array(column) for column in zip(*rows, strict=True))
     n = np.arange(len(rows))
-    return Ticks(time_ns, kind.astype(np.uint8), flags.astype(np.uint8), 100.0 + n, n, n * 7)
+    return Ticks(time_ns, kind.astype(np.uint8), flags.astype(np.uint8), n.astype(np.float64) + 100.0, n, n * 7)
 
 
 rules = st.builds(FrameRule, st.integers(1, 70), st.sampled_from([5_000_000, 250_000_000, 1_000_000_000]))
