@@ -72,7 +72,7 @@ class Rest:
         settings, reasons = self._hub.settings, []
         silence_s = time.monotonic() - self._watch.answered_s
         if silence_s > settings.broker_silence_s or self._watch.trouble:
-            reasons.append(f"broker: no answer for {silence_s:.1f} s ({self._watch.trouble or 'it has been asked'})")
+            reasons.append(f"broker: {self._watch.trouble or 'asked'}; last answer {silence_s:.1f} s ago")
         if not self._is_ready():
             reasons.append("starting: not at the end of the topics yet")
         elif self._watch.lag_age_s(self._feed.progress_s) > settings.broker_silence_s:

@@ -21,14 +21,15 @@ PIPELINE = ("market.ticks", "features", "signals", "book", "orders", "verdicts",
 class Watch:
     """Ask the broker for the ends of all topics, every few seconds, on a thread of its own.
 
-    answered_s: when it last answered, monotonic. lag_records: records of the served topics not read yet. rates: records
-    a second by topic of the pipeline.
+    answered_s: when it last answered, monotonic. trouble: what is wrong with it, or empty. lag_records: records of the
+    served topics not read yet. rates: records a second by topic of the pipeline.
     """
 
     def __init__(self, admin: AdminClient, layout: Layout, settings: Settings) -> None:
         self.answered_s = time.monotonic()
         self.trouble = ""
         self.lag_records = 0
+        self._whole_s = time.monotonic()
         self.rates: dict[str, float] = {}
         self._admin = admin
         self._layout = layout
@@ -40,7 +41,7 @@ class Watch:
         self._before: tuple[float, list[int]] | None = None
 
     async def look(self, positions: Sequence[int]) -> None:
-        """Ask once. positions: what was read when asked; SourceError where a topic is shorter than that."""
+        """Ask once. positions: what was read when asked; SourceError where a topic stays shorter than that."""
         loop = asyncio.get_running_loop()
         try:
             ends = await loop.run_in_executor(
@@ -49,20 +50,21 @@ class Watch:
         except KafkaException as error:
             self.trouble = error.args[0].str()
             return
-        now_s = time.monotonic()
-        self.answered_s = now_s
-        self.trouble = ""
-        lag = 0
+        self.answered_s = now_s = time.monotonic()
+        self.trouble = self._shrunk(ends, positions)
+        if not self.trouble:
+            self._whole_s = now_s
+        elif now_s - self._whole_s > self._settings.shrunk_s:
+            raise SourceError(f"{self.trouble}: was it deleted and made again?")
+        self.lag_records = sum(max(0, ends[place] - positions[slot]) for slot, place in enumerate(self._served))
+        self._measure_rates(now_s, ends)
+
+    def _shrunk(self, ends: Sequence[int], positions: Sequence[int]) -> str:
         for slot, place in enumerate(self._served):
             if ends[place] < positions[slot]:
                 topic, partition = self._asked[place]
-                raise SourceError(
-                    f"{topic}/{partition} ends at {ends[place]}, but {positions[slot]} was read:"
-                    " was it deleted and made again?"
-                )
-            lag += ends[place] - positions[slot]
-        self.lag_records = lag
-        self._measure_rates(now_s, ends)
+                return f"{topic}/{partition} ends at {ends[place]}, but {positions[slot]} was read"
+        return ""
 
     def lag_age_s(self, progress_s: float) -> float:
         """Return for how long records have waited; 0 without lag. progress_s: when one was last read, monotonic."""

@@ -9,15 +9,19 @@ import signal as signals
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from deploy.local.admin import ensure_topics
 from deploy.local.broker import start_broker
+from gateway.source import SourceError
+from schemas.topics import full_name
 from tests.gateway_rig import Writer, fill, gateway_on, get, report, signal, subscriber, until, verdict
 
 pytestmark = pytest.mark.broker
@@ -123,7 +127,7 @@ def test_a_broker_that_dies_and_comes_back(tmp_path: Path, world: str) -> None:
             await asyncio.to_thread(writer.signals, 0, 10)
             before = await client.take(10)
             await asyncio.to_thread(broker.kill)
-            await until(lambda: bool(gateway.rest.reasons()), 30)
+            await until(lambda: time.monotonic() - gateway._watch.answered_s > 1.5, 30)
             status, text = await get(gateway, "healthz")
             assert status == 503
             assert any("broker" in reason for reason in json.loads(text)["reasons"])
@@ -139,6 +143,24 @@ def test_a_broker_that_dies_and_comes_back(tmp_path: Path, world: str) -> None:
         asyncio.run(scenario())
     finally:
         broker.kill()
+
+
+def test_topics_made_again_end_the_gateway(broker: Mapping[str, str], topics: Callable[..., str]) -> None:
+    """A topic deleted and made again under a running gateway is noticed, and the gateway ends loudly."""
+    world = topics(1)
+
+    async def scenario() -> None:
+        writer = Writer(broker, world, partitions=1)
+        await asyncio.to_thread(writer.signals, 0, 20)
+        async with gateway_on(broker, world, shrunk_s=0.5) as gateway:
+            admin, name = AdminClient(dict(broker)), full_name(world, "signals")
+            admin.delete_topics([name])[name].result(20)
+            await until(lambda: bool(gateway.rest.reasons()))
+            await asyncio.to_thread(ensure_topics, broker, world, 1)
+            await until(lambda: gateway._failure is not None)
+
+    with pytest.raises(SourceError, match="was it deleted and made again"):
+        asyncio.run(scenario())
 
 
 def test_the_page_shows_signals_as_they_arrive(broker: Mapping[str, str], topics: Callable[..., str]) -> None:
