@@ -21,9 +21,10 @@ RECORDS = HERE / "records.py"
 CODECS = HERE / "codecs.py"
 HISTORY = HERE / "history"
 HOW_TO_CHANGE = (
-    "changed shape: {names}. What was written with the old shape must stay readable: give each new field a default, "
-    "append symbols to enums only at their end, remove or rename nothing that has no default; "
-    "then run python -m schemas.generate --new-version, and commit history/ and ids.lock.json with it."
+    "changed shape: {names}. What was written before must stay readable, and what is written now must be readable by "
+    "what reads the old shape: add fields with a default only, remove fields that have one only, rename nothing, "
+    "add no symbol to an enum. Then run python -m schemas.generate --new-version, "
+    "and commit history/ and ids.lock.json with the schema."
 )
 
 SCALARS = {"string": "str", "long": "int", "int": "int", "double": "float", "boolean": "bool", "bytes": "bytes"}

@@ -27,7 +27,12 @@ OTHER_NAN = np.array([0xFFF0_0000_0000_0001], "<u8").view("<f8")[0]
 
 def datums(name: str) -> st.SearchStrategy[dict[str, Any]]:
     """Any datum of a record's schema, as fastavro takes it."""
-    return _of(SCHEMAS[name], {})
+    return datums_of(SCHEMAS[name])
+
+
+def datums_of(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Any datum of a self-contained schema."""
+    return _of(schema, {})
 
 
 def _of(schema: Any, known: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -54,7 +59,7 @@ def _of(schema: Any, known: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 def record_of(name: str, datum: dict[str, Any]) -> Any:
     """The typed record of a datum."""
-    kind = records.RECORDS[name]
+    kind: Any = records.RECORDS[name]
     values: dict[str, Any] = {}
     for field in kind.__dataclass_fields__.values():
         value = datum[field.name]
@@ -95,9 +100,9 @@ def read_by_fastavro(payload: bytes) -> dict[str, Any]:
     """The datum that fastavro reads."""
     source = io.BytesIO(payload)
     source.seek(ids.HEADER_BYTES)
-    datum: dict[str, Any] = fastavro.schemaless_reader(source, PARSED[wire.name_of(payload)], None)
+    datum: Any = fastavro.schemaless_reader(source, PARSED[wire.name_of(payload)], None)
     assert source.tell() == len(payload)
-    return datum
+    return dict(datum)
 
 
 def in_blocks(name: str, datum: dict[str, Any], draw: Any) -> bytes:

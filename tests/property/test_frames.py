@@ -83,7 +83,7 @@ def datum_of(symbol: str, source: str, of: Ticks) -> dict[str, Any]:
     }
 
 
-def decode(payload: bytes, before: bytes = b"", after: bytes = b"") -> tuple[int, Ticks]:
+def decode(payload: bytes, before: bytes = b"", after: bytes = b"") -> tuple[Any, Ticks]:
     """Decode one payload that lies between others in a buffer."""
     out = room()
     data = np.frombuffer(before + payload + after, np.uint8)
@@ -170,12 +170,8 @@ def _with_first_delta_in_base(datum: dict[str, Any]) -> dict[str, Any]:
 
 def test_each_code_of_the_list_is_given_for_its_fault() -> None:
     """Every way to be malformed has its code, its reason and its text."""
-    of = Ticks(
-        np.arange(3, dtype=np.int64),
-        *(np.zeros(3, np.uint8) for _ in range(2)),
-        np.ones(3),
-        *(np.ones(3, np.int64),) * 2,
-    )
+    bytes_, longs = np.zeros(3, np.uint8), np.ones(3, np.int64)
+    of = Ticks(np.arange(3, dtype=np.int64), bytes_, bytes_, np.ones(3), longs, longs)
     datum = datum_of("SPY", "lean", of)
     good = by_fastavro("TickFrame", datum)
     symbol_at = ids.HEADER_BYTES + 1
@@ -242,21 +238,23 @@ def test_utf8_is_judged_as_python_judges_it(data: bytes) -> None:
 @pytest.mark.parametrize("lead", [0xC0, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF])
 def test_utf8_at_the_edges_of_each_lead_byte(lead: int) -> None:
     """Every second byte at the edges, with good and bad bytes after it."""
+    judge: Any = vars(test_utf8_is_judged_as_python_judges_it)["hypothesis"].inner_test
     edges = (0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF)
     for second in edges:
         for tail in (b"", b"\x80", b"\x80\x80", b"\xbf\xbf", b"\x80\x41", b"\x80\x80\x80"):
-            test_utf8_is_judged_as_python_judges_it.hypothesis.inner_test(bytes([lead, second]) + tail)
+            judge(bytes([lead, second]) + tail)
 
 
 def test_what_cannot_be_a_frame_is_refused_when_written() -> None:
     """Unequal columns, no rows, too many, times that go back: ValueError with what was seen."""
-    of = Ticks(np.array([5, 6, 4], np.int64), *(np.zeros(3, np.uint8),) * 2, np.ones(3), *(np.ones(3, np.int64),) * 2)
+    bytes_, longs = np.zeros(3, np.uint8), np.ones(3, np.int64)
+    of = Ticks(np.array([5, 6, 4], np.int64), bytes_, bytes_, np.ones(3), longs, longs)
     with pytest.raises(ValueError, match=r"times of SPY must not go back, row 2 was 4 after 6"):
         frames.encode_ticks("SPY", "lean", *of.columns())
     with pytest.raises(ValueError, match="must not go back"):
         frames.encode_tick_frames("SPY", "lean", *of.columns(), cuts=np.array([0, 3]))
     with pytest.raises(ValueError, match="equal lengths, were 3 and 2"):
-        frames.encode_ticks("SPY", "lean", *of.columns()[:-1], of.condition[:2])
+        frames.encode_ticks("SPY", "lean", *[*of.columns()[:-1], of.condition[:2]])
     with pytest.raises(ValueError, match="1 to 65536 rows, was 0"):
         frames.encode_ticks("SPY", "lean", *of.cut(0, 0))
     for cuts in ([0], [0, 2], [1, 3], [0, 3, 3], [0, 2, 1, 3]):
@@ -290,7 +288,7 @@ def test_bars_are_written_as_fastavro_writes_them_and_come_back(
     datum |= {name: part.tolist() for name, part in zip(names, rest, strict=True)}
     assert payload == by_fastavro("BarFrame", canonical(datum))
     for written in (payload, in_blocks("BarFrame", canonical(datum), data.draw)):
-        out = [np.zeros(1, np.int64), np.zeros(ROWS, np.int64)]
+        out: list[Any] = [np.zeros(1, np.int64), np.zeros(ROWS, np.int64)]
         out += [np.zeros(ROWS, np.int64 if name == "volume" else np.float64) for name in names]
         buffer = np.frombuffer(b"x" + written, np.uint8)
         rows = frames.decode_bars(buffer, 1, len(buffer), *out)
