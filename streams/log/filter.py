@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Place, RecordId, parse_id, parse_place
+from streams.log.ids import (
+    ID_HEADER,
+    ORIGIN_BYTES_MAX,
+    PREVIOUS_HEADER,
+    Place,
+    RecordId,
+    is_place,
+    parse_id,
+    parse_place,
+)
 
 
 class GapError(RuntimeError):
@@ -43,7 +52,7 @@ class IdFilter:
         elif newest != previous:
             if parse_place(place) <= parse_place(newest):
                 return False
-            if previous is not None:
+            if previous is not None and parse_place(previous) != parse_place(newest):
                 raise GapError(
                     f"{origin.decode()}: record {place.decode()} follows {previous.decode()}, "
                     f"but the newest seen is {newest.decode()}"
@@ -60,15 +69,17 @@ def split_headers(headers: Any, foreign: bytes, offset: int) -> tuple[bytes, byt
     if headers:
         first_name, text = headers[0]
         if first_name != ID_HEADER:
-            text = find_header(headers, ID_HEADER) or b""
-        origin, colon, place = text.rpartition(b":")
-        if colon and origin and _is_place(place):
-            if len(headers) > 1 and headers[1][0] == PREVIOUS_HEADER:
-                previous: bytes | None = headers[1][1]
-            else:
-                previous = find_header(headers, PREVIOUS_HEADER)
-            if previous is None or _is_place(previous):
-                return origin, place, previous
+            text = find_header(headers, ID_HEADER)
+        # Anybody may write to a topic, with any bytes under these names, or none: none of it may stop the reader.
+        if text:
+            origin, _, place = text.rpartition(b":")
+            if is_place(place) and 0 < len(origin) <= ORIGIN_BYTES_MAX and origin.isascii():
+                if len(headers) > 1 and headers[1][0] == PREVIOUS_HEADER:
+                    previous: bytes | None = headers[1][1]
+                else:
+                    previous = find_header(headers, PREVIOUS_HEADER)
+                if previous is None or is_place(previous):
+                    return origin, place, previous
     return foreign, b"%d.0" % offset, None
 
 
@@ -85,8 +96,3 @@ def id_of(headers: Any, topic: str, partition: int, offset: int) -> tuple[Record
     """Return a record's id and the place before it; of a record without an id, the foreign one."""
     origin, place, previous = split_headers(headers, f"foreign/{topic}/{partition}".encode(), offset)
     return parse_id(origin + b":" + place), None if previous is None else parse_place(previous)
-
-
-def _is_place(text: bytes) -> bool:
-    major, dot, minor = text.partition(b".")
-    return bool(dot) and major.lstrip(b"-").isdigit() and minor.isdigit()

@@ -12,6 +12,7 @@ and in the header `prev`, the place before it among this origin's records of the
 | foreign: topic/partition (a record without an id) | its offset | 0 |
 """
 
+import re
 from typing import NamedTuple
 
 ID_HEADER = "id"
@@ -20,9 +21,16 @@ CAUSE_HEADER = "cause"
 CODE_HEADER = "code"
 FOREIGN = "foreign"
 
+ORIGIN_BYTES_MAX = 200
+
 Place = tuple[int, int]
 # As confluent-kafka spells them; ours always hold bytes.
 Headers = list[tuple[str, str | bytes | None]]
+
+
+# Bounded, so that no text can be too long to be a number.
+is_place = re.compile(rb"-?[0-9]{1,19}\.[0-9]{1,9}").fullmatch
+"""Match the bytes of a place, major.minor; None where they are anything else."""
 
 
 class RecordId(NamedTuple):
@@ -42,18 +50,17 @@ class RecordId(NamedTuple):
 
 def parse_id(text: bytes) -> RecordId:
     """Return the id in the bytes of a header; ValueError where they hold none."""
-    origin, colon, place = text.decode().rpartition(":")
-    major, dot, minor = place.partition(".")
-    if not (colon and dot and origin):
+    origin, _, place = text.rpartition(b":")
+    if not (is_place(place) and 0 < len(origin) <= ORIGIN_BYTES_MAX and origin.isascii()):
         raise ValueError(f"expected origin:major.minor, was {text!r}")
-    return RecordId(origin, int(major), int(minor))
+    return RecordId(origin.decode(), *parse_place(place))
 
 
 def parse_place(text: bytes) -> Place:
     """Return the place in the bytes of a `prev` header; ValueError where they hold none."""
-    major, dot, minor = text.decode().partition(".")
-    if not dot:
+    if not is_place(text):
         raise ValueError(f"expected major.minor, was {text!r}")
+    major, _, minor = text.partition(b".")
     return (int(major), int(minor))
 
 
