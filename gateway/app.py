@@ -29,6 +29,7 @@ class Gateway:
         self._world = world
         self._ready = False
         self._stop = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
 
     async def open(self) -> None:
@@ -90,6 +91,7 @@ class Gateway:
         await self.hub.close()
         await asyncio.to_thread(self._feed.stop)
         self._watch.close()
+        self._stopped.set()
 
     def _on_batch(self, batch: Batch) -> None:
         try:

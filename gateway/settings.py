@@ -58,7 +58,7 @@ class Settings:
     broker_silence_s: float = 6.0
     """Unhealthy after the broker has not answered for so long."""
     shrunk_s: float = 10.0
-    """How long a topic may be shorter than what was read of it, as after a broker's restart, before the gateway ends."""
+    """How long a topic may be shorter than what was read of it, as when a broker restarts, before the gateway ends."""
     start_s: float = 30.0
     """How long the broker may take to answer at start."""
     stop_s: float = 3.0

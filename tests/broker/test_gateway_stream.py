@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import aiohttp
 import pytest
 
+from schemas import wire
 from schemas.records import Grade
 from streams.log.ids import RecordId
 from tests.gateway_rig import (
@@ -156,8 +157,7 @@ def test_poison_is_counted_and_the_rest_goes_on(broker: Mapping[str, str], topic
     async def scenario() -> None:
         writer = Writer(broker, world)
         partition, first = writer.send("signals", signal(1), "SPY")
-        good = bytes(1) + (12).to_bytes(4, "big")
-        for number, value in enumerate((b"hello", b"\0\0\0\0\xff", good + b"\1", None), start=1):
+        for number, value in enumerate((b"hello", b"\0\0\0\0\xff", wire.HEADERS["Signal"] + b"\1", None), start=1):
             writer.send_as("signals", partition, value, "SPY", RecordId("poison", number, 0), None)
         async with gateway_on(broker, world) as gateway, subscriber(gateway) as client:
             await client.subscribe()
@@ -188,8 +188,6 @@ def test_a_repeated_record_is_sent_once(broker: Mapping[str, str], topics: Calla
         # The tail begins after the first record, so only priming can know it.
         async with gateway_on(broker, world, tail_messages_max=10) as gateway, subscriber(gateway) as client:
             await client.subscribe()
-            from schemas import wire
-
             writer.send_as("signals", partition, wire.encode(signal(1)), "SPY", early, None)
             writer.send("signals", signal(40), "SPY")
             writer.flush()
