@@ -4,8 +4,6 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
-import exchange_calendars
-
 from connectors.sources.sessions import Session, at_new_york
 
 PRE_MARKET = time(4)
@@ -38,6 +36,8 @@ class Calendar:
 
 def exchange_calendar(first: date, last: date) -> Calendar:
     """Return New York's calendar for these days, by exchange-calendars."""
+    import exchange_calendars  # Imports pandas, some seconds of it: only where a recording brings no calendar.
+
     with warnings.catch_warnings():
         # exchange-calendars uses what its pandas deprecates; no concern of ours.
         warnings.simplefilter("ignore", DeprecationWarning)

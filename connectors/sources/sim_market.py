@@ -17,10 +17,12 @@ from connectors.sources.sessions import MINUTE_NS, SECOND_NS, Session
 MINUTES_A_YEAR = 252 * 390
 MARKET_VOL = 0.14
 """Of the market factor, per sqrt(year)."""
-SLOT_MINUTES = 24
-CALM_MINUTES, BURST_MINUTES, AFTER_MINUTES = 14, 4, 6
 PLANTED_SHARE = 0.85
 HOLDS_SHARE = 0.7
+SQUEEZE_SHARE = 0.4
+MOVE_SIZE = 0.007
+"""Return from start to end of a move of strength 1, at a volatility of 0.28; it grows with volatility's root."""
+BURST_MINUTES, AFTER_MINUTES = 4, 6
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class MoveKind(StrEnum):
     SQUEEZE = "squeeze"
 
 
+CALM_MINUTES = {MoveKind.BREAKOUT: 12, MoveKind.SQUEEZE: 26}
+"""How long it is calm before: for a squeeze, longer than the 20 bars by which it is usually seen."""
+
+
 @dataclass(frozen=True)
 class PlantedMove:
     """A planted move. direction: 1 up, -1 down. calm_ns to start_ns: the spell before; size: return from start to end.
@@ -68,11 +74,11 @@ class PlantedMove:
     symbol: str
     kind: MoveKind
     direction: int
+    size: float
+    holds: bool
     calm_ns: int
     start_ns: int
     end_ns: int
-    size: float
-    holds: bool
 
 
 @dataclass(frozen=True)
@@ -135,17 +141,17 @@ def simulate_day(
     jump = (random.random((symbols, n)) < 1.0 / 390.0) * random.standard_normal((symbols, n)) * vol * 0.012
     returns = beta * market + own + jump * (activity > 0.5)
     within = vol * minute * np.ones((symbols, n))
-    moves, calm, pushed, burst = _plant(random, instruments, edge_ns, session)
-    returns = returns * calm + pushed
+    moves, planted = _plant(random, instruments, edge_ns, session)
+    returns = returns * planted.returns + planted.push
     gap = random.standard_normal(symbols) * vol[:, 0] * 0.35 / np.sqrt(252.0)
     first = np.array([one.price for one in instruments]) if before is None else before * (1.0 + gap)
     growth = np.concatenate([np.ones((symbols, 1)), 1.0 + np.clip(returns, -0.2, 0.2)], axis=1)
     price = np.round(first[:, None] * np.cumprod(growth, axis=1), 6)
-    activity = activity * burst
+    activity = activity * planted.activity
     regular = (edge_ns >= session.open_ns) & (edge_ns < session.close_ns)
     share = np.array([one.share for one in instruments])
     activity /= (share @ activity / share.sum())[regular].mean()
-    return MarketDay(session, start_ns, price, within * calm, activity, wide, moves)
+    return MarketDay(session, start_ns, price, within * planted.within, activity, wide, moves)
 
 
 def _shape_of_day(edge_ns: I64, session: Session) -> tuple[F64, F64, F64]:
@@ -176,45 +182,58 @@ def _stochastic_vol(random: np.random.Generator, rows: int, n: int) -> F64:
     return out
 
 
-def _edges(edge_ns: I64, begin: int, at: int, end: int) -> tuple[int, int, int]:
-    first_ns = int(edge_ns[0])
-    return first_ns + begin * MINUTE_NS, first_ns + at * MINUTE_NS, first_ns + end * MINUTE_NS
+@dataclass(frozen=True)
+class _Overlay:
+    """What planting does to each (symbol, minute): factors of returns, of the sway within, and of activity; a push."""
+
+    returns: F64
+    within: F64
+    activity: F64
+    push: F64
 
 
 def _plant(
-    random: np.random.Generator, instruments: tuple[Instrument, ...], edge_ns: I64, session: Session
-) -> tuple[tuple[PlantedMove, ...], F64, F64, F64]:
-    """Return the moves, and by (symbol, minute): factor of ordinary returns, added return, factor of activity."""
+    random: np.random.Generator, instruments: Instruments, edge_ns: I64, session: Session
+) -> tuple[tuple[PlantedMove, ...], _Overlay]:
+    """Plant moves one after the other in each symbol's regular session."""
     shape = (len(instruments), len(edge_ns))
-    calm, pushed, burst = np.ones(shape), np.zeros(shape), np.ones(shape)
+    overlay = _Overlay(np.ones(shape), np.ones(shape), np.ones(shape), np.zeros(shape))
     open_at = int(np.searchsorted(edge_ns, session.open_ns))
     close_at = int(np.searchsorted(edge_ns, session.close_ns))
+    start_ns = int(edge_ns[0])
     moves = []
     for row, one in enumerate(instruments):
-        begin = open_at + int(random.integers(1, 9))
-        while begin + SLOT_MINUTES <= close_at:
+        begin = open_at + int(random.integers(1, 6))
+        while True:
             planted, is_squeeze, up, holds = random.random(4)
-            strength, late = float(random.uniform(0.8, 1.4)), int(random.integers(0, 4))
+            strength, pause = float(random.uniform(0.8, 1.4)), int(random.integers(0, 5))
+            kind = MoveKind.SQUEEZE if is_squeeze < SQUEEZE_SHARE else MoveKind.BREAKOUT
+            at = begin + CALM_MINUTES[kind]
+            end = at + BURST_MINUTES
+            if end + AFTER_MINUTES > close_at:
+                break
             if planted < PLANTED_SHARE:
-                kind = MoveKind.SQUEEZE if is_squeeze < 0.5 else MoveKind.BREAKOUT
-                direction = 1 if up < 0.5 else -1
-                size = direction * strength * 0.007 * (one.vol / 0.28) ** 0.5
-                at = begin + CALM_MINUTES
-                end = at + BURST_MINUTES
-                after = end + AFTER_MINUTES
-                calm[row, begin:at] = 0.12 if kind is MoveKind.SQUEEZE else 0.35
-                calm[row, at:after] = 0.3
-                pushed[row, at:end] = size / BURST_MINUTES
-                does_hold = holds < HOLDS_SHARE
-                pushed[row, end:after] = (0.6 if does_hold else -1.0) * size / AFTER_MINUTES
-                burst[row, begin:at] = 0.6
-                burst[row, at:end] = 4.0
-                burst[row, end:after] = 1.6
-                moves.append(
-                    PlantedMove(one.symbol, kind, direction, *_edges(edge_ns, begin, at, end), size, bool(does_hold))
-                )
-            begin += SLOT_MINUTES + late
-    return tuple(sorted(moves, key=lambda move: (move.start_ns, move.symbol))), calm, pushed, burst
+                direction, does_hold = (1 if up < 0.5 else -1), bool(holds < HOLDS_SHARE)
+                size = direction * strength * MOVE_SIZE * (one.vol / 0.28) ** 0.5
+                _lay(overlay, row, kind, (begin, at, end), size, does_hold)
+                edges_ns = (start_ns + minute * MINUTE_NS for minute in (begin, at, end))
+                moves.append(PlantedMove(one.symbol, kind, direction, size, does_hold, *edges_ns))
+            begin = end + AFTER_MINUTES + pause
+    return tuple(sorted(moves, key=lambda move: (move.start_ns, move.symbol))), overlay
+
+
+def _lay(overlay: _Overlay, row: int, kind: MoveKind, edges: tuple[int, int, int], size: float, holds: bool) -> None:
+    begin, at, end = edges
+    after = end + AFTER_MINUTES
+    # In a squeeze the closes hardly move while each bar keeps some range: the closes' deviation falls below the range.
+    returns, within = (0.06, 0.45) if kind is MoveKind.SQUEEZE else (0.35, 0.5)
+    overlay.returns[row, begin:at], overlay.within[row, begin:at] = returns, within
+    overlay.returns[row, at:after] = 0.3
+    overlay.push[row, at:end] = size / BURST_MINUTES
+    overlay.push[row, end:after] = (0.6 if holds else -1.0) * size / AFTER_MINUTES
+    overlay.activity[row, begin:at] = 0.6
+    overlay.activity[row, at:end] = 4.0
+    overlay.activity[row, end:after] = 1.6
 
 
 assert MINUTE_NS == 60 * SECOND_NS

@@ -24,7 +24,8 @@ class ForeignTimeError(RuntimeError):
 class Standing:
     """How far a source has got in one partition.
 
-    last: id of its last record there, None where it has none. complete: that record is its SOURCE_CLOSE.
+    last: id of the partition's last record where the source has written there, None where it has not.
+    complete: the last that the source said of itself is its SOURCE_CLOSE.
     newest_ns: event time of the partition's last record, whosever it is; None for an empty partition.
     """
 
@@ -65,20 +66,27 @@ class _Tail:
 
 
 def _last_of(messages: Iterable[Message], own: str) -> _Tail:
-    tail, message = _Tail(), None
+    tail, message, own_message = _Tail(), None, None
     for message in messages:
         record_id, _ = id_of(message.headers(), message.topic() or "", message.partition() or 0, message.offset() or 0)
-        tail.seen = tail.seen or record_id.origin == own
+        if record_id.origin == own:
+            own_message = message
         tail.last = record_id
-    if message is None:
-        return tail
-    try:
-        record = decode(message.value() or b"")
-    except WireError:
-        return tail
-    tail.newest_ns = event_ns_of(record)
-    tail.complete = isinstance(record, MarketEvent) and record.kind is MarketEventKind.SOURCE_CLOSE
+    if message is not None:
+        newest = _record(message)
+        tail.newest_ns = event_ns_of(newest) if newest else 0
+    if own_message is not None:
+        said = _record(own_message)
+        tail.seen = True
+        tail.complete = isinstance(said, MarketEvent) and said.kind is MarketEventKind.SOURCE_CLOSE
     return tail
+
+
+def _record(message: Message) -> Record | None:
+    try:
+        return decode(message.value() or b"")
+    except WireError:
+        return None
 
 
 def _clock(event_ns: int) -> str:

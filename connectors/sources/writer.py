@@ -9,7 +9,7 @@ follow: with speed None the lag of the consumers and the free disk bound it.
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -27,9 +27,9 @@ from streams.log.scan import newest_places
 TOPIC = "market.ticks"
 REJECTS = "sources.rejects"
 SILENCE_SECONDS_MAX = 60.0
+ANSWER_SECONDS_MAX = 15.0
 IDLE_SECONDS_MAX = 120.0
 """A pause of event time longer than this (a night, a weekend) is not waited for when pacing."""
-_STANDING_TRIES = 15
 _LOOK_EVERY_SECONDS = 0.5
 _LOOK_EVERY_RECORDS = 256
 _PACE_WAIT_SECONDS_MAX = 0.05
@@ -100,7 +100,9 @@ class Writer:
         limits: Bounds | None = None,
         report: Callable[[Progress], None] = lambda progress: None,
         silence_seconds_max: float = SILENCE_SECONDS_MAX,
+        answer_seconds_max: float = ANSWER_SECONDS_MAX,
     ) -> None:
+        self._answer_seconds_max = answer_seconds_max
         self._kafka, self._world, self._partitions = kafka, world, partitions
         self._limits, self._report, self._silence_seconds_max = limits or Bounds(), report, silence_seconds_max
         self._topic, self._rejects_topic = full_name(world, TOPIC), full_name(world, REJECTS)
@@ -117,30 +119,35 @@ class Writer:
         producer = LogProducer(self._kafka, client_name(f"source-{source.name}"), self._silence_seconds_max)
         try:
             self._append(source, _Resume(standings), speed, producer, progress)
-        finally:
-            # Also on Ctrl-C: what is queued is in order, so that the log ends with a prefix of the source.
-            producer.flush()
+        except BrokenLogError:
+            raise  # What is queued cannot be delivered; the next run sends it anew.
+        except BaseException:
+            producer.flush()  # Ctrl-C, a full disk: what is queued is in order, so the log ends with a prefix.
+            raise
+        producer.flush()
         rejected = {str(reason): count for reason, count in sorted(source.rejects.counts.items())}
         return Result(
             progress.rows, progress.records, progress.skipped_records, rejected, progress.seconds, complete_before=False
         )
 
     def _standing(self, source: Source, partition: int) -> Standing:
-        for tries_left in reversed(range(_STANDING_TRIES)):
+        deadline_s = time.monotonic() + self._answer_seconds_max
+        while True:
             try:
                 return standing(self._kafka, self._topic, partition, source.plan, source.first_ns)
             except KafkaException as error:
                 # A broker that has just started, or a topic that has just been made, may still look for its leader.
-                if not tries_left or error.args[0].fatal():
+                if time.monotonic() > deadline_s or error.args[0].fatal():
                     raise BrokenLogError(f"{self._topic}/{partition}: {error.args[0].str()}") from error
-                time.sleep(1.0)
-        raise AssertionError
+                time.sleep(0.5)
 
     def _append(
         self, source: Source, resume: "_Resume", speed: float | None, producer: LogProducer, progress: Progress
     ) -> None:
         pace = _Pace(speed)
-        watch = _Watch(self._kafka, self._world, self._partitions, self._limits, self._silence_seconds_max)
+        # A paced writer runs at the market's speed, whoever falls behind.
+        limits = self._limits if speed is None else replace(self._limits, lag_records_max=0)
+        watch = Watch(self._kafka, self._world, self._partitions, limits, self._silence_seconds_max)
         rejects = _RejectWriter(self._kafka, self._rejects_topic, self._partitions, source)
         topic, send = self._topic, producer.send
         try:
@@ -159,19 +166,19 @@ class Writer:
                 if count % _LOOK_EVERY_RECORDS == 0:
                     self._look(watch, producer, progress)
                     rejects.drain(producer)
-                    while speed is None and watch.lags(progress):
-                        self._look(watch, producer, progress)
+                    while progress.waiting_for:
                         time.sleep(_PACE_WAIT_SECONDS_MAX)
+                        self._look(watch, producer, progress)
             rejects.drain(producer)
             resume.check_found()
         finally:
             watch.close()
         self._report(progress)
 
-    def _look(self, watch: "_Watch", producer: LogProducer, progress: Progress) -> None:
+    def _look(self, watch: "Watch", producer: LogProducer, progress: Progress) -> None:
         producer.poll()
         if watch.is_due():
-            watch.look(progress.records, producer.queued())
+            watch.look(progress, producer.queued())
             self._report(progress)
 
 
@@ -222,7 +229,7 @@ class _Pace:
         return True
 
 
-class _Watch:
+class Watch:
     """Look now and then at what bounds a writer: the consumers' lag, the disk, a broker that takes nothing."""
 
     def __init__(
@@ -238,9 +245,9 @@ class _Watch:
         """Return whether to look again."""
         return time.monotonic() >= self._next_s
 
-    def look(self, sent: int, queued: int) -> None:
-        """Raise what makes it senseless to go on."""
-        now_s = time.monotonic()
+    def look(self, progress: Progress, queued: int) -> None:
+        """Note in progress what is to be waited for; raise what makes it senseless to go on."""
+        now_s, sent = time.monotonic(), progress.records
         self._next_s = now_s + _LOOK_EVERY_SECONDS
         if queued == 0 or sent - queued > self._delivered:
             self._delivered, self._delivered_s = max(self._delivered, sent - queued), now_s
@@ -253,17 +260,10 @@ class _Watch:
             raise DiskFullError(
                 f"only {free:,} bytes are free at {path}, expected {least:,}: free some, then run it again"
             )
-
-    def lags(self, progress: Progress) -> bool:
-        """Return whether the readers are too far behind; asks the broker at most as often as it looks."""
-        if not self._limits.lag_records_max:
-            return False
-        if not self.is_due() and not progress.waiting_for:
-            return False
-        progress.lag_records = self._lag_records()
-        behind = progress.lag_records > self._limits.lag_records_max
-        progress.waiting_for = f"{self._limits.lag_group} is {progress.lag_records:,} records behind" if behind else ""
-        return behind
+        if most := self._limits.lag_records_max:
+            progress.lag_records = self._lag_records()
+            behind = f"{self._limits.lag_group} is {progress.lag_records:,} records behind"
+            progress.waiting_for = behind if progress.lag_records > most else ""
 
     def _lag_records(self) -> int:
         lag = 0

@@ -48,6 +48,7 @@ def test_every_row_is_there(played: list[SourceRecord], source: LeanSource) -> N
     assert rows["SPY"] > 450_000
     assert 1_500 < rows["AAPL"] < 1_920
     assert source.rejects.total() == 0
+    assert source.rows_total
     assert abs(source.rows_total - sum(rows.values())) / sum(rows.values()) < 0.25
 
 
