@@ -145,8 +145,9 @@ def doubles(column: NDArray[np.float64]) -> bytes:
     """Return a column as an array<double> of one block; NaN as the one quiet NaN, -0.0 as 0.0."""
     if not len(column):
         return b"\0"
-    values = np.asarray(column, np.float64) + 0.0
-    values[values != values] = np.nan
+    values = np.array(column, np.float64)
+    values[np.isnan(values)] = np.nan  # before any arithmetic: a signalling NaN, as noise may hold, would warn there
+    values += 0.0
     return long(len(values)) + values.astype("<f8", copy=False).tobytes() + b"\0"
 
 

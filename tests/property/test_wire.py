@@ -143,6 +143,21 @@ def test_one_nan_and_no_negative_zero() -> None:
     assert b"\x80" not in wire.encode(mark)[5:]
 
 
+def test_any_nan_in_a_column_is_written_as_the_one() -> None:
+    """A signalling NaN, which foreign bytes may hold, is no reason to warn."""
+    import numpy as np
+
+    from schemas.records import FeatureFrame
+
+    def frame(values: list[float]) -> bytes:
+        longs, column = np.array([0, 1]), np.array(values)
+        return wire.encode(
+            FeatureFrame("SPY", 1, 2, longs, *(column,) * 4, longs, longs, *(column,) * 3, longs, b"", (), column)
+        )
+
+    assert frame([OTHER_NAN, -0.0]) == frame([float("nan"), 0.0])
+
+
 @given(value=LONGS)
 def test_longs_come_back(value: int) -> None:
     """All lengths of a varint, the nine bytes of a nanosecond time among them."""
