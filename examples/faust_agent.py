@@ -65,7 +65,6 @@ app = faust.App(
     f"{WORLD}-example-agent",
     broker=[f"kafka://{broker}" for broker in BROKERS.split(",")],
     topic_disable_leader=True,
-    worker_redirect_stdouts=False,
     consumer_auto_offset_reset="earliest",
 )
 signals = app.topic(f"{WORLD}.signals", key_type=bytes, value_type=Signal, value_serializer="aiots_signal")
@@ -93,7 +92,8 @@ async def count_signals(stream: Any) -> None:
         if is_new(event.message):
             signal: Signal = event.value
             counts[signal.symbol, signal.strategy] += 1
-            print(signal.symbol, signal.direction, signal.strategy, signal.id, counts.total(), flush=True)
+            # Faust's worker logs what is printed.
+            print(f"{signal.symbol} {signal.direction} {signal.strategy} {signal.id} {counts.total()}")
 
 
 if __name__ == "__main__":
