@@ -55,11 +55,14 @@ class LogProducer:
 
     def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Append a record after all sent before it to the same partition; waits while the queue is full."""
+        waits = False
         while True:
             try:
                 self._producer.produce(topic, value=value, key=key, partition=partition, headers=headers)
                 return
             except BufferError:
+                if not waits:  # Silence counts from here: until now nobody looked whether the broker answers.
+                    waits, self._progress_s = True, time.monotonic()
                 self._wait(0.05)
             except KafkaException as error:
                 raise BrokenLogError(f"{topic}/{partition}: {error.args[0].str()}") from error
