@@ -1,0 +1,1 @@
+"""From signals to accounts: the router, and what a Mandate may say."""

@@ -10,21 +10,21 @@ and where a source has minutes only, they make the marks. (That instant is all t
 - Routed records keep the underlying as key: the partition is chosen by account, not by key.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas import wire
-from schemas.records import FeatureFrame, Mark, MarketEvent, Record, Signal
+from schemas.records import FeatureFrame, MarketEvent, Record, Signal
 from schemas.topics import partition_of
+from streams.book.marks import Feed, marks_of, marks_of_frame
 from streams.book.skim import BarRow, skim
-from streams.checks import bad, not_negative, positive_or_unknown, unexpected
+from streams.checks import unexpected
 from streams.fold import PureFold
 from streams.stage import Emit, Output, RecordError, Rejected, Step
 
 TOPIC = "book"
 SECOND_NS = 1_000_000_000
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,6 @@ class Params:
         return tuple(sorted({partition_of(account, self.partitions) for account in self.accounts}))
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """What marks of a symbol have told, and what they have not. high and low NaN: no trade since the last mark."""
-
-    through_ns: int
-    mark_ns: int
-    high: float = NAN
-    low: float = NAN
-    volume: int = 0
-
-
 STATE: dict[str, type] = {"feed": Feed}
 
 
@@ -80,63 +69,9 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         raise unexpected("router", record)
     key = f"feed/{record.symbol}"
     before: Feed | None = state.get(key)
-    feed, marks = marks_of(before, rows(record), params)
+    feed, marks = marks_of_frame(before, record, params.mark_interval_s * SECOND_NS, params.sessions)
     changed = {key: feed} if feed is not before else {}
     return Step(changed, [Emit(TOPIC, mark.symbol, mark, partition) for mark in marks for partition in targets])
-
-
-def rows(frame: FeatureFrame) -> Iterator[BarRow]:
-    """Yield the bars of a frame, in time order."""
-    event_ns = frame.base_ns
-    columns = (
-        frame.delta_ns,
-        frame.high,
-        frame.low,
-        frame.close,
-        frame.volume,
-        frame.trades,
-        frame.bid,
-        frame.ask,
-        frame.session,
-    )
-    if len(frame.delta_ns) < 1 or any(len(column) != len(frame.delta_ns) for column in columns):
-        raise bad("columns of the frame", [len(column) for column in columns], "of one length >= 1")
-    plain = [column.tolist() for column in columns[:-1]]
-    for delta, high, low, close, volume, trades, bid, ask, session in zip(*plain, frame.session, strict=True):
-        event_ns += delta
-        yield BarRow(frame.symbol, frame.interval_ns, event_ns, high, low, close, volume, trades, bid, ask, session)
-
-
-def marks_of(feed: Feed | None, bars: Iterable[BarRow], params: Params) -> tuple[Feed | None, list[Mark]]:
-    """Return what has been told after these bars of one symbol, and the marks that tell it."""
-    marks = []
-    interval_ns = params.mark_interval_s * SECOND_NS
-    for bar in bars:
-        _check(bar)
-        if bar.session not in params.sessions or not (bar.close > 0 or bar.bid > 0 or bar.ask > 0):
-            continue
-        if feed is None:
-            feed = Feed(0, 0)
-        if bar.event_ns - bar.interval_ns < feed.through_ns:
-            continue
-        high, low, volume = feed.high, feed.low, feed.volume + bar.volume
-        if bar.trades > 0 or bar.volume > 0:
-            high = bar.high if not bar.high <= high else high
-            low = bar.low if not bar.low >= low else low
-        if bar.event_ns - feed.mark_ns < interval_ns:
-            feed = Feed(bar.event_ns, feed.mark_ns, high, low, volume)
-            continue
-        feed = Feed(bar.event_ns, bar.event_ns)
-        marks.append(Mark(bar.symbol, bar.event_ns, bar.bid, bar.ask, bar.close, high, low, volume))
-    return feed, marks
-
-
-def _check(bar: BarRow) -> None:
-    for what, price in (("bid", bar.bid), ("ask", bar.ask), ("close", bar.close), ("high", bar.high), ("low", bar.low)):
-        positive_or_unknown(what, price)
-    if bar.low > bar.high:
-        raise bad("low", bar.low, f"<= high ({bar.high})")
-    not_negative("volume", bar.volume)
 
 
 class RouterFold(PureFold):
@@ -144,7 +79,7 @@ class RouterFold(PureFold):
 
     def __init__(self, params: Params) -> None:
         super().__init__(advance, params, STATE)
-        self._router_params = params
+        self._interval_ns, self._sessions = params.mark_interval_s * SECOND_NS, params.sessions
         self._targets = params.targets()
 
     def apply(self, payloads: Sequence[bytes]) -> list[Output | Rejected]:
@@ -162,7 +97,7 @@ class RouterFold(PureFold):
         key = f"feed/{bar.symbol}"
         before = self._state.get(key)
         try:
-            feed, marks = marks_of(before, (bar,), self._router_params)
+            feed, marks = marks_of(before, (bar,), self._interval_ns, self._sessions)
         except RecordError as error:
             return [Rejected(at, error.reason, error.detail)]
         if feed is not before:

@@ -12,7 +12,8 @@ from schemas import wire
 from schemas.records import FeatureFrame, Mark, MarketEvent, MarketEventKind
 from schemas.topics import partition_of
 from streams.book import router
-from streams.book.router import Feed, Params
+from streams.book.marks import Feed, marks_of, marks_of_frame, rows
+from streams.book.router import Params
 from streams.book.skim import skim
 from streams.fold import PureFold
 from streams.stage import Output, RecordError, Rejected, RejectReason
@@ -166,7 +167,7 @@ def test_the_short_way_reads_what_the_decoder_reads(
     if named:
         assert row is None
     else:
-        assert repr(row) == repr(next(iter(router.rows(one))))
+        assert repr(row) == repr(next(iter(rows(one))))
     assert skim(payload[: min(cut, len(payload) - 1)]) is None
     assert skim(payload + b"\0") is None
 
@@ -181,7 +182,7 @@ def test_the_short_way_never_reads_what_the_decoder_refuses(place: int, byte: in
     if row is not None:
         read = wire.decode(bytes(payload))
         assert isinstance(read, FeatureFrame)
-        assert repr(row) == repr(next(iter(router.rows(read))))
+        assert repr(row) == repr(next(iter(rows(read))))
 
 
 def test_both_ways_give_the_same_outputs() -> None:
@@ -202,3 +203,49 @@ def test_parameters_out_of_bounds_say_so(given: dict[str, Any], text: str) -> No
     """The error names the parameter."""
     with pytest.raises(ValueError, match=text):
         Params(**given)
+
+
+bar_rows = st.tuples(
+    st.integers(0, 3),  # seconds since the row before, 0: overlaps
+    st.sampled_from([NAN, 99.0, 100.0, 101.0]),
+    st.integers(0, 2),  # trades
+    st.sampled_from([0, 2, 2, 2, 1]),  # session
+    st.sampled_from([99.5, 99.5, 99.5, NAN, -1.0]),  # bid
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    frames=st.lists(st.lists(bar_rows, min_size=1, max_size=12), min_size=1, max_size=4),
+    interval_s=st.sampled_from([1, 2, 5, 60]),
+)
+def test_columns_give_the_marks_that_rows_give(frames: list[list[tuple[Any, ...]]], interval_s: int) -> None:
+    """Whatever the frames, marks, state and errors are the same by both ways."""
+    by_frame: Feed | None = None
+    by_row: Feed | None = None
+    second = 0
+    for drawn in frames:
+        singles = []
+        for pause, price, trades, session, bid in drawn:
+            second += pause
+            figures: dict[str, Any] = {"trades": trades, "volume": 10 * trades, "session": session, "bid": bid}
+            singles.append(frame(second=second, price=price, high=price + 0.25, ask=price, **figures))
+        one = joined(singles)
+        try:
+            by_row, expected = marks_of(by_row, list(rows(one)), interval_s * SECOND_NS, (0, 2))
+        except RecordError as error:
+            with pytest.raises(RecordError, match=str(error)):
+                marks_of_frame(by_frame, one, interval_s * SECOND_NS, (0, 2))
+            return
+        by_frame, found = marks_of_frame(by_frame, one, interval_s * SECOND_NS, (0, 2))
+        assert repr(found) == repr(expected)
+        assert repr(by_frame) == repr(by_row)
+
+
+def joined(singles: list[FeatureFrame]) -> FeatureFrame:
+    """Return one frame of the rows of frames of one row."""
+    ends = np.array([one.base_ns for one in singles], np.int64)
+    names = ("open", "high", "low", "close", "volume", "trades", "vwap", "bid", "ask", "dropped", "values")
+    columns: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in singles]) for name in names}
+    deltas = np.diff(ends, prepend=ends[0])
+    return replace(singles[0], delta_ns=deltas, session=b"".join(one.session for one in singles), **columns)
