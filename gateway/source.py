@@ -73,7 +73,7 @@ def find_layout(admin: AdminClient, world: str, seconds_max: float) -> Layout:
 
 def ends_of(admin: AdminClient, partitions: Sequence[tuple[str, int]], seconds_max: float) -> list[int]:
     """Return the end offsets (that of the next record) of partitions (full topic name, number); KafkaException."""
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # its stub has no types
     asked = {TopicPartition(topic, partition): latest for topic, partition in partitions}
     try:
         answers = admin.list_offsets(asked, request_timeout=seconds_max)
@@ -141,7 +141,7 @@ def _record(message: Message) -> Record:
     return Record(
         message.topic() or "",
         -1 if message.partition() is None else message.partition(),  # type: ignore[arg-type]  # its stub allows None
-        -1 if message.offset() is None else message.offset(),  # type: ignore[arg-type]
+        -1 if message.offset() is None else message.offset(),  # type: ignore[arg-type]  # its stub allows None
         message.key(),
         message.value(),
         message.headers(),

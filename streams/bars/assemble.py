@@ -9,20 +9,21 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import streams.indicators
 from streams.numerics.jit import CACHE_FOLDER
 from streams.plugins import modules
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-INDICATORS: dict[str, ModuleType] = modules("streams.indicators", streams.indicators.__path__)
+# Found by their folder: an import would close a circle, as indicators read the shape of a bar series from bars.
+INDICATORS: dict[str, ModuleType] = modules("streams.indicators", [str(Path(__file__).parents[1] / "indicators")])
 """Every indicator by name, in name order."""
 
 _HEAD = '''"""Generated from the files of streams/indicators: do not edit."""

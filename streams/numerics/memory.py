@@ -16,7 +16,7 @@ PADDING = 16
 
 
 def _loader(kind: Any) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+    @intrinsic  # type: ignore[untyped-decorator,unused-ignore]  # numba has no types
     def load(typing_context: Any, data: Any, at: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])

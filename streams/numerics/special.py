@@ -166,94 +166,105 @@ def _near_one(apart: float) -> float:
 
 
 @kernel
+def _near_tail(inverse: float) -> float:
+    """Return the quotient of fdlibm's ra and sa for 1.25 <= size < 1 / 0.35, where inverse is 1 / size^2."""
+    top = -9.86494403484714822705e-03 + inverse * (
+        -6.93858572707181764372e-01
+        + inverse
+        * (
+            -1.05586262253232909814e01
+            + inverse
+            * (
+                -6.23753324503260060396e01
+                + inverse
+                * (
+                    -1.62396669462573470355e02
+                    + inverse
+                    * (
+                        -1.84605092906711035994e02
+                        + inverse * (-8.12874355063065934246e01 + inverse * -9.81432934416914548592e00)
+                    )
+                )
+            )
+        )
+    )
+    bottom = 1.0 + inverse * (
+        1.96512716674392571292e01
+        + inverse
+        * (
+            1.37657754143519042600e02
+            + inverse
+            * (
+                4.34565877475229228821e02
+                + inverse
+                * (
+                    6.45387271733267880336e02
+                    + inverse
+                    * (
+                        4.29008140027567833386e02
+                        + inverse
+                        * (
+                            1.08635005541779435134e02
+                            + inverse * (6.57024977031928170135e00 + inverse * -6.04244152148580987438e-02)
+                        )
+                    )
+                )
+            )
+        )
+    )
+    return float(top / bottom)
+
+
+@kernel
+def _far_tail(inverse: float) -> float:
+    """Return the quotient of fdlibm's rb and sb for 1 / 0.35 <= size < 28, where inverse is 1 / size^2."""
+    top = -9.86494292470009928597e-03 + inverse * (
+        -7.99283237680523006574e-01
+        + inverse
+        * (
+            -1.77579549177547519889e01
+            + inverse
+            * (
+                -1.60636384855821916062e02
+                + inverse
+                * (
+                    -6.37566443368389627722e02
+                    + inverse * (-1.02509513161107724954e03 + inverse * -4.83519191608651397019e02)
+                )
+            )
+        )
+    )
+    bottom = 1.0 + inverse * (
+        3.03380607434824582924e01
+        + inverse
+        * (
+            3.25792512996573918826e02
+            + inverse
+            * (
+                1.53672958608443695994e03
+                + inverse
+                * (
+                    3.19985821950859553908e03
+                    + inverse
+                    * (
+                        2.55305040643316442583e03
+                        + inverse * (4.74528541206955367215e02 + inverse * -2.24409524465858183362e01)
+                    )
+                )
+            )
+        )
+    )
+    return float(top / bottom)
+
+
+@kernel
 def _tail(size: float) -> float:
     """Return erfc(size) for 1.25 <= size < 28."""
     inverse = 1.0 / (size * size)
-    if size < 1.0 / 0.35:
-        top = -9.86494403484714822705e-03 + inverse * (
-            -6.93858572707181764372e-01
-            + inverse
-            * (
-                -1.05586262253232909814e01
-                + inverse
-                * (
-                    -6.23753324503260060396e01
-                    + inverse
-                    * (
-                        -1.62396669462573470355e02
-                        + inverse
-                        * (
-                            -1.84605092906711035994e02
-                            + inverse * (-8.12874355063065934246e01 + inverse * -9.81432934416914548592e00)
-                        )
-                    )
-                )
-            )
-        )
-        bottom = 1.0 + inverse * (
-            1.96512716674392571292e01
-            + inverse
-            * (
-                1.37657754143519042600e02
-                + inverse
-                * (
-                    4.34565877475229228821e02
-                    + inverse
-                    * (
-                        6.45387271733267880336e02
-                        + inverse
-                        * (
-                            4.29008140027567833386e02
-                            + inverse
-                            * (
-                                1.08635005541779435134e02
-                                + inverse * (6.57024977031928170135e00 + inverse * -6.04244152148580987438e-02)
-                            )
-                        )
-                    )
-                )
-            )
-        )
-    else:
-        top = -9.86494292470009928597e-03 + inverse * (
-            -7.99283237680523006574e-01
-            + inverse
-            * (
-                -1.77579549177547519889e01
-                + inverse
-                * (
-                    -1.60636384855821916062e02
-                    + inverse
-                    * (
-                        -6.37566443368389627722e02
-                        + inverse * (-1.02509513161107724954e03 + inverse * -4.83519191608651397019e02)
-                    )
-                )
-            )
-        )
-        bottom = 1.0 + inverse * (
-            3.03380607434824582924e01
-            + inverse
-            * (
-                3.25792512996573918826e02
-                + inverse
-                * (
-                    1.53672958608443695994e03
-                    + inverse
-                    * (
-                        3.19985821950859553908e03
-                        + inverse
-                        * (
-                            2.55305040643316442583e03
-                            + inverse * (4.74528541206955367215e02 + inverse * -2.24409524465858183362e01)
-                        )
-                    )
-                )
-            )
-        )
+    ratio = _near_tail(inverse) if size < 1.0 / 0.35 else _far_tail(inverse)
     # size * size is not exact: the square of its upper half is, and the rest is small.
     upper = np.int64(np.float64(size).view(np.int64) & -4294967296).view(np.float64)
-    return float(exp(-upper * upper - 0.5625) * exp((upper - size) * (upper + size) + top / bottom) / size)
+    return float(exp(-upper * upper - 0.5625) * exp((upper - size) * (upper + size) + ratio) / size)
 
 
 @kernel

@@ -143,7 +143,7 @@ class StageProcess:
             place = (message.topic(), message.partition())
             batch = batches.get(place)  # type: ignore[arg-type]  # a record without an error has both
             if batch is None:
-                batches[place] = [message]  # type: ignore[index]
+                batches[place] = [message]  # type: ignore[index]  # as above
             else:
                 batch.append(message)
         for place, batch in batches.items():

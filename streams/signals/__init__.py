@@ -1,0 +1,1 @@
+"""From features to signals: strategies, one file each (the signals stage)."""

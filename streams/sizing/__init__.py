@@ -1,0 +1,1 @@
+"""From signals to intents: sizing rules, one file each (the sizing stage)."""

@@ -1,0 +1,1 @@
+"""The paper venue: orders meet quotes, and fills come back (the venue stage)."""

@@ -184,6 +184,7 @@ def test_up_runs_everything_and_leaves_nothing(tmp_path: Path, how: signal.Signa
     state = tmp_path / "state"
     ports = {f"AIOTS_{name}_PORT": str(free_port()) for name in ("BROKER", "GATEWAY")}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AIOTS_", "KAFKA_"))}
+    idle = json.dumps(dict.fromkeys(("analytics", "signals", "sizing", "risk", "venue"), 0))  # one stage is enough here
     env = clean | ports | {"AIOTS_STATE_DIR": str(state), "AIOTS_PROCESSES": idle}
 
     def aiots(*arguments: str) -> subprocess.CompletedProcess[str]:
