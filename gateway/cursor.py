@@ -102,7 +102,7 @@ class Layout:
                 AFRESH,
             )
         offsets = tail.split(",")
-        if len(offsets) != topic.partitions or not all(text.isdecimal() and len(text) < 19 for text in offsets):
+        if len(offsets) != topic.partitions or not all(text.isdecimal() and len(text) < 20 for text in offsets):
             raise _bad(f"expected {topic.partitions} offsets of {name}, was {tail[:80]!r}")
         return name, [int(text) for text in offsets]
 
