@@ -101,18 +101,21 @@ def _by_columns(
     if columns is None:
         return None
     times, high, low, close, volume, bid, ask = columns
-    session = np.frombuffer(frame.session, np.uint8)
-    told = feed.through_ns if feed is not None else 0
-    priced = (close > 0) | (bid > 0) | (ask > 0)
-    kept = np.isin(session, list(sessions)) & priced & (times - frame.interval_ns >= told)
+    wanted = np.zeros(256, np.bool_)
+    wanted[list(sessions)] = True
+    kept = wanted[np.frombuffer(frame.session, np.uint8)] & ((close > 0) | (bid > 0) | (ask > 0))
+    if feed is None and kept.any():
+        feed = Feed(0, 0)
+    if feed is not None:
+        kept &= times - frame.interval_ns >= feed.through_ns
     places = np.flatnonzero(kept)
     if len(places) == 0:
-        known = feed is not None or not bool(np.any(np.isin(session, list(sessions)) & priced))
-        return (feed if known else Feed(0, 0)), []
+        return feed, []
     ends = times[places]
-    if bool(np.any(np.diff(ends) < frame.interval_ns)):
+    if (ends[1:] - ends[:-1] < frame.interval_ns).any():
         return None
-    now, start = feed or Feed(0, 0), 0
+    assert feed is not None, "a row is kept only after the feed has begun"
+    now, start = feed, 0
     marks: list[Mark] = []
     while start < len(places):
         stop = int(np.searchsorted(ends, now.mark_ns + mark_interval_ns))
@@ -135,10 +138,9 @@ def _checked(frame: FeatureFrame) -> tuple[Any, ...] | None:
     lengths = {len(column) for column in (*prices, frame.delta_ns, frame.volume, frame.trades, frame.session)}
     if len(lengths) != 1:
         return None
-    for price in prices:
-        if not bool(np.all(np.isnan(price) | ((price > 0) & (price < np.inf)))):
-            return None
-    if bool(np.any(frame.volume < 0)) or bool(np.any(frame.low > frame.high)):
+    figures = np.concatenate(prices)
+    good = (figures > 0) & (figures < np.inf) | (figures != figures)
+    if not good.all() or (frame.volume < 0).any() or (frame.low > frame.high).any():
         return None
     empty = (frame.trades <= 0) & (frame.volume <= 0)
     high, low = np.where(empty, NAN, frame.high), np.where(empty, NAN, frame.low)

@@ -42,6 +42,8 @@ class Params:
     def __post_init__(self) -> None:
         if not self.accounts or not all(self.accounts):
             raise ValueError(f"accounts must name at least one, was {self.accounts}")
+        if not set(self.sessions) <= {0, 1, 2, 3}:
+            raise ValueError(f"sessions must be of 0, 1, 2, 3, was {self.sessions}")
         if not self.mark_interval_s >= 1:
             raise ValueError(f"mark_interval_s must be >= 1, was {self.mark_interval_s}")
 

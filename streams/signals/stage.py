@@ -57,6 +57,8 @@ class Params:
     def __post_init__(self) -> None:
         if not 0 < self.horizon_scale <= 10:
             raise ValueError(f"horizon_scale must be > 0 and <= 10, was {self.horizon_scale}")
+        if not set(self.sessions) <= {0, 1, 2, 3}:
+            raise ValueError(f"sessions must be of 0, 1, 2, 3, was {self.sessions}")
         if not self.stop_to_spread_min >= 0:
             raise ValueError(f"stop_to_spread_min must be >= 0, was {self.stop_to_spread_min}")
         for name in (*self.strategies, *self.settings):

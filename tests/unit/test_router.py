@@ -197,7 +197,12 @@ def test_both_ways_give_the_same_outputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "text"), [({"accounts": ()}, "accounts must"), ({"mark_interval_s": 0}, "must be >= 1")]
+    ("given", "text"),
+    [
+        ({"accounts": ()}, "accounts must"),
+        ({"mark_interval_s": 0}, "must be >= 1"),
+        ({"sessions": (2, 4)}, "sessions must be of 0, 1, 2, 3"),
+    ],
 )
 def test_parameters_out_of_bounds_say_so(given: dict[str, Any], text: str) -> None:
     """The error names the parameter."""

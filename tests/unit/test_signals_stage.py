@@ -193,6 +193,7 @@ def test_outputs_go_to_signals_by_symbol() -> None:
     [
         ({"strategies": ("nonsense",)}, "unknown strategy 'nonsense'; known are every_bar, momentum_breakout"),
         ({"horizon_scale": NAN}, "horizon_scale must be > 0 and <= 10, was nan"),
+        ({"sessions": (9,)}, "sessions must be of 0, 1, 2, 3"),
         ({"stop_to_spread_min": -1.0}, "stop_to_spread_min must be >= 0"),
         ({"settings": {"momentum_breakout": {"nonsense": 1}}}, "settings.momentum_breakout: .*nonsense"),
         ({"settings": {"momentum_breakout": {"lookback": 1}}}, "settings.momentum_breakout: lookback must be >= 2"),
