@@ -150,7 +150,7 @@ def _apply_first(
         run.code[i] = held[i, HELD_CODE]
         run.size[i] = held[i, HELD_SIZE]
         run.price[i] = prices[i, 0]
-    stopped = apply_ticks(fixed, sink, names, ints, floats, run, 0, count)
+    stopped = apply_ticks(fixed, sink, names, ints, floats, run, np.int64(0), np.int64(count))
     _drop_first(ints, held, prices, stopped)
     return bool(stopped == count)
 
@@ -160,7 +160,7 @@ def force_one(
     fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, held: I64, prices: F64, run: Columns
 ) -> bool:
     """Let the oldest row go although the watermark has not come to it; False: the sink has no room."""
-    if not _apply_first(fixed, sink, names, ints, floats, held, prices, run, 1):
+    if not _apply_first(fixed, sink, names, ints, floats, held, prices, run, np.int64(1)):
         return False
     sink.counters[N_FORCED] += 1
     return True

@@ -18,7 +18,8 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROOT = Path(__file__).resolve().parents[2]
-KERNEL_FOLDERS = ("schemas", "streams/numerics", "streams/bars", "streams/indicators")
+KERNEL_FOLDERS = ("streams/numerics", "streams/bars", "streams/indicators")
+KERNEL_FILES = ("schemas/binary.py", "schemas/frames.py", "schemas/ids.lock.json", "streams/plugins.py")
 CACHES_KEPT_MAX = 6
 """Folders of older sources that are kept beside the current one; the least recently made go first."""
 
@@ -26,10 +27,9 @@ CACHES_KEPT_MAX = 6
 def source_hash() -> str:
     """Return 16 hex digits that change with every source file that kernels are made of, and with numba's version."""
     digest = hashlib.sha256(numba.__version__.encode())
-    for folder in KERNEL_FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if path.name != "records.py":
-                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    found = [path for folder in KERNEL_FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    for path in sorted((*found, *(ROOT / name for name in KERNEL_FILES))):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
