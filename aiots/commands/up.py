@@ -5,15 +5,12 @@ import signal
 import sys
 import time
 from threading import Event
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from aiots.config import Config, WorldOption, load_config
 from aiots.console import fail
-
-if TYPE_CHECKING:
-    from deploy.local.supervisor import Supervisor
 
 POLL_S = 0.2
 DOWN_S_MAX = 120.0
@@ -34,6 +31,7 @@ def up(
     world: WorldOption = None,
 ) -> None:
     """Start broker, topics, stages and gateway, and keep them running until Ctrl-C, SIGTERM or `aiots down`."""
+    from aiots.pipeline import PipelineError, start_pipeline
     from deploy.local.supervisor import AlreadyUpError, Supervisor
 
     config = load_config(world=world)
@@ -46,7 +44,7 @@ def up(
         signal.signal(number, lambda *_: stopping.set())
     try:
         with supervisor:
-            _start_all(supervisor, config)
+            start_pipeline(supervisor, config, typer.echo)
             _show(config)
             while not (stopping.wait(POLL_S) or supervisor.failed):
                 supervisor.poll()
@@ -54,6 +52,8 @@ def up(
     except AlreadyUpError as error:
         typer.echo(f"{error}; see `aiots status`")
         return
+    except PipelineError as error:
+        fail(str(error))
     if lost := supervisor.failed:
         fail(f"{lost.spec.name} was given up ({lost.last_end}); everything was stopped")
     typer.echo("stopped")
@@ -86,33 +86,6 @@ def status() -> None:
         raise typer.Exit(1)
     if not is_up:
         raise typer.Exit(3)
-
-
-def _start_all(supervisor: "Supervisor", config: Config) -> None:
-    """Start the broker, then create the topics, then start the rest; leave with an error where that fails."""
-    from aiots.commands.control import publish
-    from aiots.mandates import mandates_of
-    from aiots.pipeline import broker_spec, gateway_spec, stage_specs
-    from deploy.local.admin import TopicsError, ensure_topics
-    from deploy.local.broker import running_broker
-    from schemas.topics import full_name
-
-    if config.embedded and not running_broker(config.state_dir / "broker"):
-        supervisor.add(broker_spec(config, say=typer.echo))
-        supervisor.start()
-        broker = supervisor.processes[0]
-        if broker.child is None:  # not worth a second try: the reason is on the screen, and will not pass by itself
-            fail(f"broker: {broker.last_end}")
-        config = load_config(world=config.world)
-    try:
-        created = ensure_topics(config.kafka, config.world, config.partitions).created
-    except TopicsError as error:
-        fail(str(error))
-    if full_name(config.world, "book") in created:  # a new world: without a mandate an account trades nothing
-        publish(config.kafka, config.world, config.partitions, mandates_of(config))
-    for spec in [*stage_specs(config), gateway_spec(config)]:
-        supervisor.add(spec)
-    supervisor.start()
 
 
 def _detach(config: Config) -> None:

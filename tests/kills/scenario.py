@@ -13,21 +13,20 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from confluent_kafka import Consumer, TopicPartition
 
 from aiots.commands.backtest import publish_mandates
 from aiots.commands.control import publish
 from aiots.commands.run import stage_params
 from aiots.config import load_config
 from aiots.mandates import mandates_of
+from aiots.pipeline import behind
 from deploy.local.admin import ensure_topics
 from deploy.local.broker import start_broker
 from schemas.topics import full_name
-from streams.log.reader import bounds, read
+from streams.log.reader import read
 from streams.runtime.memory import MemoryPipeline
 from streams.runtime.verify import Certificate, verify
 from streams.topology import STAGES
@@ -88,7 +87,7 @@ class Scenario:
             "AIOTS_CONFIG": str(folder / "aiots.toml"),
             "PYTHONUNBUFFERED": "1",
         }
-        (folder / "aiots.toml").write_text("[stages.signals]\nhorizon_scale = 0.1\n")
+        (folder / "aiots.toml").write_text("[stages.signals]\nhorizon_scale = 0.05\n")
         (folder / "logs").mkdir()
         self.config = load_config(environ=environment)
         self.pipeline = Pipeline(self.world, folder / "logs", environment)
@@ -238,7 +237,7 @@ class Scenario:
 
     def _drained(self) -> bool:
         self._supervise()
-        return not behind(self.kafka, self.world, self.plan.partitions)
+        return not behind(replace(self.config, kafka=self.kafka))
 
     def _look(self) -> None:
         self._count_unusual()
@@ -248,20 +247,6 @@ class Scenario:
         self.outcome.counts |= check_order_path(self.kafka, self.world, self.plan.partitions, accounts)
         params = {stage.name: stage_params(self.config, stage.name) for stage in STAGES}
         self.outcome.certificate = verify(self.kafka, self.world, self.plan.partitions, params, lambda task: None)
-
-
-def behind(kafka: Mapping[str, str], world: str, partitions: int) -> list[str]:
-    """Return the stage inboxes whose committed offset is not their end."""
-    found = []
-    for stage in STAGES:
-        consumer = Consumer({**kafka, "group.id": f"{world}.{stage.name}", "enable.auto.commit": False, "log_level": 3})
-        places = [TopicPartition(full_name(world, topic), n) for topic in stage.reads for n in range(partitions)]
-        for place in consumer.committed(places, timeout=30):
-            end = bounds(kafka, place.topic, place.partition)[1]
-            if max(place.offset, 0) != end:
-                found.append(f"{stage.name} {place.topic}/{place.partition}: {place.offset} of {end}")
-        consumer.close()
-    return found
 
 
 def aborted_checkpoints(kafka: Mapping[str, str], world: str, partitions: int) -> int:
