@@ -62,6 +62,8 @@ class StageProcess:
         self._names: dict[str, str] = {}
         self._stopping = False
         self._broker_gone_s: float | None = None
+        self._group: Any = None
+        """The group's metadata as of the last time that the loop asked for it: commits on threads need it."""
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="task")
         self.metrics = StageMetrics(self._stage.name, options.metrics_port)
         self._producer = LogProducer(options.kafka, client_name(f"{self._stage.name}-{options.slot}"))
@@ -167,9 +169,10 @@ class StageProcess:
             place.offset = OFFSET_BEGINNING
         consumer.incremental_assign(places)
         consumer.pause(places)
+        self._group = consumer.consumer_group_metadata()
         for place in places:
             key = TaskKey(self._stage.name, self._logical[place.topic], place.partition)
-            task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, consumer)
+            task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, lambda: self._group)
             future = self._threads.submit(self._recover, key, task_log)
             self._owned[key.topic, key.partition] = Owned(key, future, task_log)
 
@@ -216,6 +219,7 @@ class StageProcess:
         if not due:
             return
         self._producer.flush()
+        self._group = self._consumer.consumer_group_metadata()
         for owned in due:
             assert owned.ready is not None
             owned.commit = self._threads.submit(self._commit, owned, self._take(owned))
@@ -276,6 +280,7 @@ class StageProcess:
         if not leaving:
             return
         self._producer.flush()
+        self._group = self._consumer.consumer_group_metadata()
         deadline_s = time.monotonic() + self._options.drain_seconds_max
         for owned in leaving:
             while not owned.drained and time.monotonic() < deadline_s:

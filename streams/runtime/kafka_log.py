@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -40,10 +41,20 @@ def topic_ids(kafka: Mapping[str, str], world: str, topics: Sequence[str]) -> di
 
 
 class KafkaTaskLog:
-    """TaskLog of one task. offsets_owner: the group's consumer, through which offsets are committed; None: none."""
+    """TaskLog of one task.
+
+    group: returns the metadata of the group's consumer, with which its offsets are committed; None: they are not.
+    It must not ask the consumer: confluent-kafka lets one thread at a time into a consumer, and one that polls in a
+    loop leaves no way in (measured: waits of over 10 s).
+    """
 
     def __init__(
-        self, kafka: Mapping[str, str], world: str, key: TaskKey, ids: Mapping[str, str], group: Consumer | None
+        self,
+        kafka: Mapping[str, str],
+        world: str,
+        key: TaskKey,
+        ids: Mapping[str, str],
+        group: Callable[[], Any] | None,
     ) -> None:
         self._kafka = dict(kafka)
         self._world = world
@@ -144,7 +155,7 @@ class KafkaTaskLog:
                 self._producer.produce(self._checkpoint_topic, key=name, value=value, partition=self._key.partition)
             if self._group is not None:
                 place = TopicPartition(full_name(self._world, self._key.topic), self._key.partition, position)
-                self._producer.send_offsets_to_transaction([place], self._group.consumer_group_metadata(), 10.0)
+                self._producer.send_offsets_to_transaction([place], self._group(), 10.0)
             self._attempt("commit_transaction", lambda: self._producer.commit_transaction(10.0))
         except KafkaException as failure:
             self._abort(failure)
