@@ -128,8 +128,8 @@ def _check_written(task: Task, saved: Checkpoint | None, build: Build, high: int
     for (topic, partition), place in sorted(ahead.items()):
         if place[0] >= high:
             raise RefusedStartError(
-                f"{task.key}: {topic}/{partition} holds an output of input offset {place[0]}, but the inbox ends at {high}; "
-                "it has lost records: start a new world and replay into it"
+                f"{task.key}: {topic}/{partition} holds an output of input offset {place[0]}, but the inbox ends at "
+                f"{high}; it has lost records: start a new world and replay into it"
             )
     if ahead and saved is not None and saved.manifest.build != build:
         # An old owner was ahead of the one that drained: those outputs are not of this build.

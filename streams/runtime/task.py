@@ -4,6 +4,7 @@ Knows no Kafka: the shell (kafka.py), the in-memory runs (memory.py), the proof 
 this same code.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +17,7 @@ from streams.stage import ALL_PARTITIONS, Fold, Output, Rejected, RejectReason
 
 PAYLOAD_BYTES_MAX = 4_000_000
 REJECT_PAYLOAD_BYTES_MAX = 1_024
+REJECT_DETAIL_CHARS_MAX = 1_024
 
 Target = tuple[str, int]
 """Logical topic and partition."""
@@ -181,8 +183,8 @@ class Task:
         if written is not None:
             if own > written:
                 raise DivergedError(
-                    f"{self.key}: {target[0]}/{target[1]} holds output {written[0]}.{written[1]}, which this code does not "
-                    f"give again (it gives {own[0]}.{own[1]} next): other code wrote it; replay into a new world"
+                    f"{self.key}: {target[0]}/{target[1]} holds output {written[0]}.{written[1]}, which this code does "
+                    f"not give again (it gives {own[0]}.{own[1]} next): other code wrote it; replay into a new world"
                 )
             self.counters.emissions_suppressed += 1
             if own == written:
@@ -206,10 +208,19 @@ class Task:
         record = Reject(
             self.key.stage,
             str(reason),
-            detail,
+            _said(detail),
             self.key.topic,
             self.key.partition,
             offset,
             bytes(payload[:REJECT_PAYLOAD_BYTES_MAX]),
         )
         return Output(result.at, self._rejects_topic, None, b"", wire.encode(record))
+
+
+def _said(detail: str) -> str:
+    """Return the text of a reject, which may hold anything: bounded, in valid Unicode, the same in each run."""
+    text = _ADDRESS.sub("0x", detail[:REJECT_DETAIL_CHARS_MAX])
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,16}")
