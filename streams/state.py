@@ -44,13 +44,14 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     origin, args = get_origin(kind), get_args(kind)
     if origin is tuple:
         return _tuple_reader(args)
-    if origin is dict:
+    if origin is dict and args[0] is str:
         inner = _reader(args[1])
         return lambda data: {key: inner(part) for key, part in data.items()}
     if origin in (Union, types.UnionType):
-        (some,) = (arg for arg in args if arg is not type(None))
-        inner = _reader(some)
-        return lambda data: None if data is None else inner(data)
+        some = [arg for arg in args if arg is not type(None)]
+        if len(some) == 1:
+            inner = _reader(some[0])
+            return lambda data: None if data is None else inner(data)
     if kind in (int, str, bool, float):
         return kind  # type: ignore[no-any-return]  # the four constructors
     raise TypeError(f"a state may not hold {kind!r}")
