@@ -45,19 +45,25 @@ MUST_HAPPEN = (
 )
 CAUGHT_MIN = {
     Plant.NO_FILTER: 90,
-    Plant.CHECKPOINT_BEFORE_FLUSH: 50,
+    Plant.CHECKPOINT_BEFORE_FLUSH: 60,
     Plant.READ_BEFORE_FENCE: 45,
-    Plant.LOST_SEND: 60,
+    Plant.LOST_SEND: 70,
     Plant.NO_TAIL_SCAN: 80,
     Plant.LATE_ENDS: 80,
     Plant.CHAIN_NOT_RESTORED: 80,
     Plant.DRAINED_NOT_CLEARED: 50,
     Plant.SHORT_SCAN: 1,
     Plant.CHANGES_DROPPED: 15,
-    Plant.SEEN_NOT_RESTORED: 30,
+    Plant.SEEN_NOT_RESTORED: 40,
 }
 
 
+def test_some_schedules_hold() -> None:
+    """The first of the thousand, quickly."""
+    assert {seed: laws[:3] for seed in range(40) if (laws := run(seed)[0])} == {}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 1_000, CHUNK))
 def test_schedules_hold(first: int) -> None:
     """Whatever happens, every law holds; and in each chunk everything that can happen does."""
@@ -69,6 +75,7 @@ def test_schedules_hold(first: int) -> None:
     assert [what for what in MUST_HAPPEN if not happened[what]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", Plant)
 def test_planted_bugs_are_caught(plant: Plant) -> None:
     """A simulation that cannot fail proves nothing: of 100 schedules with a bug, so many at least must break a law."""
@@ -84,6 +91,7 @@ def settled(seed: int) -> World:
     for process in world.processes:
         for key, holding in list(process.holdings.items()):
             if world.live[key] is holding:
+                holding.pending = None
                 world.take(process, holding)
                 world.commit(process, key, holding, surely=True)
     return world
