@@ -290,10 +290,14 @@ class StageProcess:
 
     def _drain_once(self, owned: Owned, deadline_s: float) -> None:
         if owned.ready is None:
-            # Still recovering: it has emitted nothing, so what it would go on from stands as it is.
-            owned.recovery.cancel()
-            owned.drained = True
-            return
+            # A recovery that runs cannot be called off: left alone, it would go on to fence the next owner.
+            if owned.recovery.cancel():
+                owned.drained = True
+                return
+            try:
+                owned.ready = owned.recovery.result(timeout=max(0.1, deadline_s - time.monotonic()))
+            except TimeoutError:
+                return
         try:
             if owned.commit is not None:
                 owned.commit.result(timeout=max(0.1, deadline_s - time.monotonic()))
