@@ -18,8 +18,23 @@ from schemas.wire import decode, modernise
 from streams.bars.book import PARTITION, Symbols, new_scratch
 from streams.bars.events import take_event
 from streams.bars.kernel import Status, Unfit, run, settle_slots
-from streams.bars.layout import AT, COUNTERS, CURSORS, MARKS, N_EVENTS, N_REJECTS, POSITION, RECORD, RESUME, Sink
+from streams.bars.layout import (
+    AT,
+    COUNTERS,
+    CURSORS,
+    DECODED,
+    MARKS,
+    N_EVENTS,
+    N_REJECTS,
+    POSITION,
+    RECORD,
+    RESUME,
+    Sink,
+)
 from streams.bars.params import Params, checked
+from streams.bars.release import RELEASE
+from streams.bars.slow import with_addresses
+from streams.bars.unusual import decode_unusual
 from streams.numerics.memory import PADDING
 from streams.stage import Fold, Output, Rejected, RejectReason
 
@@ -44,7 +59,6 @@ class Analytics:
     def __init__(self, params: Params) -> None:
         layout = checked(params)
         self._params = params
-        self._fixed = layout.fixed
         self._symbols = Symbols(layout, params.symbols_max, params.hold_rows_max)
         self._scratch = new_scratch(params.hold_rows_max)
         self._sink = Sink(
@@ -53,18 +67,24 @@ class Analytics:
             np.zeros(CURSORS, np.int64),
             np.zeros(len(COUNTERS), np.int64),
         )
-        self._data = np.empty(0, np.uint8)
+        self._fixed = with_addresses(layout, self._sink, RELEASE)
+        self._data, self._bounds = _joined(())
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.names = layout.names
         """Names of the indicator outputs, as frames of indicator_intervals_s carry them."""
 
     def apply(self, payloads: Sequence[bytes]) -> Sequence[Output | Rejected]:
         """Advance over payloads in log order; return outputs sorted by at. Never raises for a bad record."""
+        # Compiled code never warns; as plain Python it would, of the hash that wraps and of NaN.
+        with np.errstate(all="ignore"):
+            return self._apply(payloads)
+
+    def _apply(self, payloads: Sequence[bytes]) -> list[Output | Rejected]:
         out: list[Output | Rejected] = []
         data, bounds = _joined(payloads)
-        self._data = data
+        self._data, self._bounds = data, bounds
         cursor = self._sink.cursor
-        cursor[RECORD] = cursor[RESUME] = 0
+        cursor[RECORD] = cursor[RESUME] = cursor[DECODED] = 0
         while True:
             status = run(self._fixed, self._sink, self._symbols.state, self._scratch, data, bounds)
             if status == Status.DONE:
@@ -73,6 +93,8 @@ class Analytics:
                 self._empty_into(out)
             elif status == Status.NO_HOLD:
                 self._symbols.hold()
+            elif status == Status.UNUSUAL:
+                self._unusual(out)
             else:
                 at = int(cursor[RECORD])
                 payload = data[bounds[at] : bounds[at + 1]].tobytes()
@@ -83,6 +105,7 @@ class Analytics:
                     self._empty_into(out)
                     out.append(self._reject(at, RejectReason.BAD_VALUE, "there are too many symbols or sources"))
                     cursor[RECORD] = at + 1
+                    cursor[DECODED] = 0
         self._empty_into(out)
         self.counters.update(zip(COUNTERS, self._sink.counters.tolist(), strict=True))
         return out
@@ -145,6 +168,20 @@ class Analytics:
         slot = self._symbols.slot_of(event.symbol)
         self._settle(at, slot, len(self._symbols.keys) - 1 if slot == PARTITION else slot, out)
 
+    def _unusual(self, out: list[Output | Rejected]) -> None:
+        """Decode the frame that the kernel stopped at; where it is broken, reject it."""
+        cursor = self._sink.cursor
+        at = int(cursor[RECORD])
+        start, end = self._bounds[at : at + 2]
+        rows = decode_unusual(self._scratch, self._data, start, end)
+        if rows > 0:
+            cursor[DECODED] = rows
+            return
+        self._empty_into(out)
+        self._sink.counters[N_REJECTS] += 1
+        out.append(_rejected(at, rows))
+        cursor[RECORD] = at + 1
+
     def _settle(self, at: int, first: int, last: int, out: list[Output | Rejected]) -> None:
         """Let symbols go on after an event."""
         cursor = self._sink.cursor
@@ -164,10 +201,10 @@ class Analytics:
             out.append(self._reject(at, RejectReason(error.reason.value), error.detail))
             return
         cursor = self._sink.cursor
-        saved = self._data
-        for output in self.apply([newer]):
+        saved = self._data, self._bounds
+        for output in self._apply([newer]):
             out.append(output._replace(at=at))
-        self._data = saved
+        self._data, self._bounds = saved
         cursor[RESUME] = 0
 
 
@@ -187,5 +224,5 @@ def _rejected(at: int, code: int) -> Rejected:
 
 
 def make(params: Params, partition: int, partitions: int) -> Fold:
-    """Return the fold of a partition; ValueError for parameters that make no sense. Bytes do not depend on partition."""
+    """Return the fold of a partition; ValueError for parameters that make no sense."""
     return Analytics(params)

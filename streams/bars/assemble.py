@@ -29,16 +29,19 @@ INDICATORS: dict[str, ModuleType] = modules("streams.indicators", [str(Path(__fi
 _HEAD = '''"""Generated from the files of streams/indicators: do not edit."""
 
 import numpy as np
+from numba import types
 
-from streams.numerics.jit import entry, kernel
+from streams.numerics.jit import DISABLED, entry, kernel
+from streams.numerics.pointers import call, floats_at, routine, table_at
 {imports}
 
 
 @kernel
-def update_all(state, plan, settings, out, open_, high, low, close, volume, session_ns, interval_ns):
+def update_inline(state, plan, settings, out, open_, high, low, close, volume, session_ns, interval_ns):
     """Take a bar into every instance. plan: see Plan."""
     if not (open_ > 0.0 and high > 0.0 and low > 0.0 and close > 0.0):
-        out[:] = np.nan
+        for i in range(len(out)):
+            out[i] = np.nan
         return
     for row in range(len(plan)):
         which = plan[row, 0]
@@ -48,13 +51,83 @@ def update_all(state, plan, settings, out, open_, high, low, close, volume, sess
 {branches}
 
 
-@entry
-def update_series(state, plan, settings, out, open_, high, low, close, volume, session_ns, interval_ns):
-    """Take n bars in, one after the other. out: (n, outputs)."""
-    for i in range(len(close)):
-        update_all(
-            state, plan, settings, out[i], open_[i], high[i], low[i], close[i], volume[i], session_ns[i], interval_ns
+if DISABLED:
+
+    def update_all(address, *arguments):
+        update_inline(*arguments)
+
+    def update_series(address, state, plan, settings, out, open_, high, low, close, volume, session_ns, interval_ns):
+        for i in range(len(close)):
+            bar = (open_[i], high[i], low[i], close[i], volume[i], session_ns[i], interval_ns)
+            update_inline(state, plan, settings, out[i], *bar)
+
+    ADDRESS = 0
+else:
+    _i, _f = types.int64, types.float64
+
+    @routine(_i, _i, _i, _i, _i, _i, _i, _i, _f, _f, _f, _f, _f, _i, _i)
+    def _update(
+        state, size, plan, rows, settings, numbers, out, outputs, open_, high, low, close, volume, session_ns, length_ns
+    ):
+        update_inline(
+            floats_at(state, size),
+            table_at(plan, rows, 7),
+            floats_at(settings, numbers),
+            floats_at(out, outputs),
+            open_,
+            high,
+            low,
+            close,
+            volume,
+            session_ns,
+            length_ns,
         )
+        return 0
+
+    ADDRESS = _update.address
+
+    @kernel
+    def update_all(address, state, plan, settings, out, open_, high, low, close, volume, session_ns, interval_ns):
+        """Call update_inline behind its address."""
+        call(
+            address,
+            (
+                state.ctypes.data,
+                len(state),
+                plan.ctypes.data,
+                len(plan),
+                settings.ctypes.data,
+                len(settings),
+                out.ctypes.data,
+                len(out),
+                open_,
+                high,
+                low,
+                close,
+                volume,
+                session_ns,
+                interval_ns,
+            ),
+        )
+
+    @entry
+    def update_series(address, state, plan, settings, out, open_, high, low, close, volume, session_ns, interval_ns):
+        """Take n bars in, one after the other. out: (n, outputs)."""
+        for i in range(len(close)):
+            update_all(
+                address,
+                state,
+                plan,
+                settings,
+                out[i],
+                open_[i],
+                high[i],
+                low[i],
+                close[i],
+                volume[i],
+                session_ns[i],
+                interval_ns,
+            )
 '''
 
 
@@ -88,6 +161,8 @@ def _assembled() -> ModuleType:
 _module = _assembled()
 update_all: Any = _module.update_all
 update_series: Any = _module.update_series
+UPDATE: int = _module.ADDRESS
+"""Where the machine code of all indicators stands in this process."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ A trade with flag 4 counts in volume and VWAP only.
 
 import numpy as np
 
-from streams.bars.close import advance_to, begin_bar, close_bar, has_room, open_bar
+from streams.bars.close import begin_bar, has_room, open_bar
 from streams.bars.layout import (
     ASK,
     ASK_SIDE,
@@ -53,6 +53,7 @@ from streams.bars.layout import (
     Fixed,
     Sink,
 )
+from streams.bars.slow import advance_to, close_bar
 from streams.numerics.jit import kernel
 
 SIZE_MAX = 1_000_000_000_000

@@ -163,6 +163,7 @@ def close_bar(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level
     if columns[VALUES] > 0:
         first = columns[VALUES_AT] + row * columns[VALUES]
         update_all(
+            fixed.update,
             floats[columns[STATE_AT] : columns[STATE_AT] + fixed.state_size],
             fixed.plan,
             fixed.settings,

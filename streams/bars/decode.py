@@ -2,12 +2,13 @@
 
 Eight bytes are looked at together: the end of a varint is its first byte without the high bit, its groups of seven bits
 are moved together in three steps, without a branch a byte. Whatever is not of the usual form (or is broken) gives -1,
-and schemas/frames.py, which checks everything and knows every form, is asked instead.
+and schemas/frames.py, which checks everything and knows every form, is asked instead (streams/bars/unusual.py).
 """
 
 import numpy as np
 
-from streams.bars.layout import I64, U8, Columns
+from schemas.binary import get_long
+from streams.bars.layout import F64, I64, U8, Columns
 from streams.numerics.jit import DISABLED, kernel
 from streams.numerics.memory import load_double, load_word
 
@@ -20,6 +21,8 @@ _HIGH_OF_4 = np.uint64(0x3FFF00003FFF0000)
 _LOW_OF_8 = np.uint64(0x000000000FFFFFFF)
 _HIGH_OF_8 = np.uint64(0x0FFFFFFF00000000)
 _PLACES = np.uint64(0x0001020304050607)
+TIME_MAX = 1 << 62
+"""Event times lie in [0, 2 ** 62) ns, which ends in 2116."""
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
 _FOUR = np.uint64(4)
@@ -88,27 +91,50 @@ def _skip_column(data: U8, pos: int, end: int, count: int) -> int:
 
 
 @kernel
+def _get_doubles(data: U8, pos: int, end: int, count: int, out: F64) -> int:
+    """Read one block of exactly count doubles into out; return the position after the column, or -1."""
+    found, pos = _get(data, pos)
+    if pos < 0 or found != count or pos + 8 * count >= end or data[pos + 8 * count] != 0:
+        return np.int64(-1)
+    for i in range(count):
+        out[i] = load_double(data, pos + 8 * i)
+    return pos + 8 * count + 1
+
+
+@kernel
+def _get_times(data: U8, pos: int, end: int, time: I64, row_bytes_min: int) -> tuple[int, int]:
+    """Read base_ns and delta_ns into absolute times; return (rows, position after), or (-1, -1)."""
+    base, pos = get_long(data, pos, end)
+    if pos < 0 or base < 0 or base >= TIME_MAX:
+        return np.int64(-1), np.int64(-1)
+    rows, head = _get(data, pos)
+    # A count whose rows cannot fit is broken.
+    if head < 0 or rows <= 0 or rows > (end - head) // row_bytes_min or rows > len(time):
+        return np.int64(-1), np.int64(-1)
+    pos = _get_column(data, pos, end, rows, time)
+    if pos < 0:
+        return np.int64(-1), np.int64(-1)
+    at = base
+    for i in range(rows):
+        at += time[i]
+        # A difference has 55 bits at most and times are below 2 ** 62, so at cannot wrap unseen.
+        if time[i] < 0 or at >= TIME_MAX:
+            return np.int64(-1), np.int64(-1)
+        time[i] = at
+    return rows, pos
+
+
+@kernel
 def decode_usual(data: U8, pos: int, end: int, ticks: Columns) -> int:
     """Decode a TickFrame from behind its names up to end; return its rows, or -1: ask schemas/frames.py.
 
-    data is padded behind its last payload. Kinds above 2 make -1 as well, times outside [0, 2**62) are the caller's.
+    data is padded behind its last payload. Kinds above 2 and times outside [0, TIME_MAX) make -1 as well.
     """
     if DISABLED:
         return -1
-    base, pos = _get(data, pos)
-    rows, head = _get(data, pos) if pos >= 0 else (np.int64(-1), np.int64(-1))
-    # A row has at least 13 bytes, so a count that does not fit is broken.
-    if head < 0 or rows <= 0 or rows > (end - head) // 13 or rows > len(ticks.time):
+    rows, pos = _get_times(data, pos, end, ticks.time, 13)
+    if rows < 0:
         return -1
-    pos = _get_column(data, pos, end, rows, ticks.time)
-    if pos < 0:
-        return -1
-    time = base
-    for i in range(rows):
-        time += ticks.time[i]
-        if ticks.time[i] < 0 or time < 0:
-            return -1
-        ticks.time[i] = time
     kinds, pos = _get(data, pos)
     flags = pos + rows
     if pos < 0 or kinds != rows or flags > end:
@@ -122,12 +148,33 @@ def decode_usual(data: U8, pos: int, end: int, ticks: Columns) -> int:
         ticks.code[i] = kind | (data[flags + i] << 2)
         if kind > 2 or data[flags + i] > 7:
             return -1
-    count, pos = _get(data, flags + rows)
-    if pos < 0 or count != rows or pos + 8 * rows >= end or data[pos + 8 * rows] != 0:
+    pos = _get_doubles(data, flags + rows, end, rows, ticks.price)
+    if pos < 0:
         return -1
-    for i in range(rows):
-        ticks.price[i] = load_double(data, pos + 8 * i)
-    pos = _get_column(data, pos + 8 * rows + 1, end, rows, ticks.size)
+    pos = _get_column(data, pos, end, rows, ticks.size)
     if pos < 0:
         return -1
     return rows if _skip_column(data, pos, end, rows) == end else -1
+
+
+@kernel
+def bars_usual(data: U8, pos: int, end: int, interval: I64, ticks: Columns, bars: F64) -> int:
+    """Decode a BarFrame as decode_usual. ticks: time (starts) and size (volume); bars: open to close, bid, ask."""
+    if DISABLED:
+        return -1
+    interval[0], pos = _get(data, pos)
+    rows = np.int64(-1)
+    if pos >= 0:
+        rows, pos = _get_times(data, pos, end, ticks.time, 50)
+    if rows < 0:
+        return -1
+    for k in range(4):
+        pos = _get_doubles(data, pos, end, rows, bars[k])
+        if pos < 0:
+            return -1
+    pos = _get_column(data, pos, end, rows, ticks.size)
+    for k in range(4, 6):
+        if pos < 0:
+            return -1
+        pos = _get_doubles(data, pos, end, rows, bars[k])
+    return rows if pos == end else -1

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from schemas.records import MarketEvent, MarketEventKind
 from streams.bars.book import PARTITION, Symbols
+from streams.bars.decode import TIME_MAX
 from streams.bars.hold import hold_split
-from streams.bars.kernel import TIME_MAX
 from streams.bars.layout import DAY_NS, HELD, NAME_BYTES_MAX, NEWEST, OPEN_SOURCES, SESSIONS, SESSIONS_KEPT
 
 I64 = NDArray[np.int64]

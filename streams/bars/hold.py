@@ -10,7 +10,6 @@ With one open source and nothing held, ticks do not pass through here at all.
 import numpy as np
 
 from streams.bars.clean import apply_ticks, take_bar
-from streams.bars.close import advance_to
 from streams.bars.layout import (
     CLOCK,
     CODE_BAR,
@@ -24,6 +23,8 @@ from streams.bars.layout import (
     HELD_SIZE,
     HELD_SOURCE,
     HELD_TIME,
+    HOLD_FLOATS,
+    HOLD_INTS,
     I64,
     N_FORCED,
     NEWEST,
@@ -36,6 +37,7 @@ from streams.bars.layout import (
     Fixed,
     Sink,
 )
+from streams.bars.slow import advance_to
 from streams.numerics.jit import entry, kernel
 
 
@@ -61,8 +63,10 @@ def hold_row(ints: I64, held: I64, prices: F64, ranks: I64, time: int, source: i
         before = held[place - 1]
         if before[HELD_TIME] < time or (before[HELD_TIME] == time and ranks[before[HELD_SOURCE]] <= rank):
             break
-        held[place] = before
-        prices[place] = prices[place - 1]
+        for k in range(HOLD_INTS):
+            held[place, k] = before[k]
+        for k in range(HOLD_FLOATS):
+            prices[place, k] = prices[place - 1, k]
         place -= 1
     held[place, HELD_TIME] = time
     held[place, HELD_SOURCE] = source
@@ -90,8 +94,10 @@ def hold_tick(ints: I64, held: I64, prices: F64, ranks: I64, source: int, ticks:
 def _drop_first(ints: I64, held: I64, prices: F64, count: int) -> None:
     left = ints[HELD] - count
     for i in range(left):
-        held[i] = held[i + count]
-        prices[i] = prices[i + count]
+        for k in range(HOLD_INTS):
+            held[i, k] = held[i + count, k]
+        for k in range(HOLD_FLOATS):
+            prices[i, k] = prices[i + count, k]
     ints[HELD] = left
 
 
@@ -115,14 +121,15 @@ def _restart_indicators(fixed: Fixed, floats: F64) -> None:
     for level in range(len(fixed.levels)):
         if fixed.levels[level, VALUES] > 0:
             first = fixed.levels[level, STATE_AT]
-            floats[first : first + fixed.state_size] = 0.0
+            for i in range(first, first + fixed.state_size):
+                floats[i] = 0.0
 
 
 @kernel
 def _apply_first(
     fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, held: I64, prices: F64, run: Columns, count: int
 ) -> bool:
-    """Apply the first count rows, which are ticks, or the first one, which is not; False: no room, what is left stays."""
+    """Apply the first count rows, which are ticks, or the first one, which is not; False: the sink has no room."""
     row = held[0]
     if row[HELD_CODE] >= CODE_BAR:
         if row[HELD_CODE] == CODE_SPLIT:
@@ -156,7 +163,7 @@ def _apply_first(
 
 
 @kernel
-def force_one(
+def force_row(
     fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, held: I64, prices: F64, run: Columns
 ) -> bool:
     """Let the oldest row go although the watermark has not come to it; False: the sink has no room."""
@@ -167,7 +174,7 @@ def force_one(
 
 
 @kernel
-def settle(
+def settle_rows(
     fixed: Fixed,
     sink: Sink,
     names: U8,

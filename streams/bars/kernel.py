@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas.binary import NOT_FRAMED
-from schemas.frames import bar_names, decode_bars_at, decode_ticks_at, schema_id_of, tick_names
+from schemas.frames import frame_names, schema_id_of
 from schemas.ids import SCHEMA_IDS
 from streams.bars.clean import apply_ticks, take_bar, take_own_bar
-from streams.bars.decode import decode_usual
-from streams.bars.hold import force_one, hold_row, hold_tick, settle
+from streams.bars.decode import TIME_MAX, bars_usual, decode_usual
+from streams.bars.hold import hold_row, hold_tick
 from streams.bars.layout import (
     AT,
     CODE_BAR,
+    DECODED,
     F64,
     HELD,
     HELD_CODE,
@@ -41,12 +41,11 @@ from streams.bars.layout import (
     Fixed,
     Sink,
 )
+from streams.bars.release import force_one, settle
 from streams.numerics.jit import entry, kernel
 
 TICK_ID = SCHEMA_IDS["TickFrame"]
 BAR_ID = SCHEMA_IDS["BarFrame"]
-TIME_MAX = 1 << 62
-"""Event times lie in [0, 2 ** 62) ns, which ends in 2116."""
 
 
 class Status(IntEnum):
@@ -58,6 +57,7 @@ class Status(IntEnum):
     NEW_SYMBOL = 3
     NEW_SOURCE = 4
     NO_HOLD = 5
+    UNUSUAL = 6
 
 
 class Unfit(IntEnum):
@@ -76,6 +76,7 @@ OTHER_RECORD = int(Status.OTHER_RECORD)
 NEW_SYMBOL = int(Status.NEW_SYMBOL)
 NEW_SOURCE = int(Status.NEW_SOURCE)
 NO_HOLD = int(Status.NO_HOLD)
+UNUSUAL = int(Status.UNUSUAL)
 UNFIT_NAME = int(Unfit.NAME)
 UNFIT_TIME = int(Unfit.TIME)
 UNFIT_KIND = int(Unfit.KIND)
@@ -165,26 +166,6 @@ def _reject(sink: Sink, code: int) -> None:
 
 
 @kernel
-def _decode_ticks(data: U8, pos: int, end: int, scratch: Scratch) -> int:
-    """Decode a TickFrame; return its rows, a code of Malformed (< 0), or, negated and less 100, of Unfit."""
-    ticks = scratch.ticks
-    rows = decode_usual(data, pos, end, ticks)
-    if rows < 0:
-        rows = decode_ticks_at(
-            data, pos, end, ticks.time, scratch.kind, scratch.flags, ticks.price, ticks.size, scratch.condition
-        )
-        for i in range(rows):
-            if scratch.kind[i] > 2:
-                return -100 - UNFIT_KIND
-            if i > 0 and ticks.time[i] < ticks.time[i - 1]:
-                return -100 - UNFIT_TIME
-            ticks.code[i] = scratch.kind[i] | ((scratch.flags[i] & 7) << 2)
-    if rows > 0 and (ticks.time[0] < 0 or ticks.time[rows - 1] >= TIME_MAX):
-        return -100 - UNFIT_TIME
-    return rows
-
-
-@kernel
 def _apply_tick_frame(
     fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: int, source: int, rows: int
 ) -> int:
@@ -205,7 +186,9 @@ def _apply_tick_frame(
     if len(held) == 0:
         return NO_HOLD
     for i in range(first, rows):
-        if ints[HELD] == len(held) and not force_one(fixed, sink, names, ints, floats, held, prices, scratch.run):
+        if ints[HELD] == len(held) and not force_one(
+            fixed, sink, names, ints, floats, held, prices, scratch.run, state.ranks
+        ):
             sink.cursor[RESUME] = i
             return NO_ROOM
         hold_tick(ints, held, prices, state.ranks, source, scratch.ticks, i)
@@ -226,37 +209,18 @@ def _level_of(fixed: Fixed, interval: int) -> int:
 
 
 @kernel
-def _decode_bars(fixed: Fixed, data: U8, pos: int, end: int, scratch: Scratch) -> int:
-    """Decode a BarFrame into scratch.bars (open, high, low, close, bid, ask), ticks.time and size; as _decode_ticks."""
-    bars, time = scratch.bars, scratch.ticks.time
-    rows = decode_bars_at(
-        data,
-        pos,
-        end,
-        scratch.interval,
-        time,
-        bars[0],
-        bars[1],
-        bars[2],
-        bars[3],
-        scratch.ticks.size,
-        bars[4],
-        bars[5],
-    )
-    if rows < 0:
-        return rows
-    interval = scratch.interval[0]
+def _unfit_bars(fixed: Fixed, scratch: Scratch, rows: int) -> int:
+    """Return 0, or the member of Unfit that says why decoded bars are of no use."""
+    interval, time = scratch.interval[0], scratch.ticks.time
     level = _level_of(fixed, interval) if interval > 0 else -1
     if level < 0:
-        return -100 - UNFIT_INTERVAL
+        return UNFIT_INTERVAL
     if time[0] < 0 or time[rows - 1] >= TIME_MAX - interval:
-        return -100 - UNFIT_TIME
+        return UNFIT_TIME
     for i in range(rows):
-        if i > 0 and time[i] < time[i - 1]:
-            return -100 - UNFIT_TIME
         if level < fixed.cascade and time[i] % interval != 0:
-            return -100 - UNFIT_GRID
-    return rows
+            return UNFIT_GRID
+    return 0
 
 
 @kernel
@@ -299,7 +263,7 @@ def _apply_bar_frame(
         elif direct:
             done = take_bar(fixed, sink, names, ints, floats, level, start, start + interval, prices, volume)
         elif ints[HELD] == len(held):
-            done = force_one(fixed, sink, names, ints, floats, held, held_prices, scratch.run)
+            done = force_one(fixed, sink, names, ints, floats, held, held_prices, scratch.run, state.ranks)
         if not done:
             sink.cursor[RESUME] = i
             return NO_ROOM
@@ -316,55 +280,69 @@ def _apply_bar_frame(
 
 
 @kernel
-def _apply_record(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, start: int, end: int) -> int:
-    """Take one record in; return a Status."""
-    schema = schema_id_of(data, start, end)
-    if schema == NOT_FRAMED:
-        _reject(sink, NOT_FRAMED)
-        return DONE
-    if schema != TICK_ID and schema != BAR_ID:
-        return OTHER_RECORD
-    span = scratch.span
-    if schema == TICK_ID:
-        pos = tick_names(data, start, end, span)
-        rows = _decode_ticks(data, pos, end, scratch) if pos >= 0 else pos
-    else:
-        pos = bar_names(data, start, end, span)
-        rows = _decode_bars(fixed, data, pos, end, scratch) if pos >= 0 else pos
-    if rows > 0 and not (0 < span[1] - span[0] <= NAME_BYTES_MAX and 0 < span[3] - span[2] <= NAME_BYTES_MAX):
-        rows = -100 - UNFIT_NAME
-    if rows < 0:
-        _reject(sink, rows)
-        return DONE
-    slot = find_symbol(state, data, span[0], span[1])
-    if slot < 0:
-        return NEW_SYMBOL
-    source = find_source(state, data, span[2], span[3])
-    if source < 0:
-        return NEW_SOURCE
-    state.changed[slot] = 1
-    sink.cursor[SLOT] = slot
-    if schema == TICK_ID:
-        status = _apply_tick_frame(fixed, sink, state, scratch, slot, source, rows)
-    else:
-        status = _apply_bar_frame(fixed, sink, state, scratch, slot, source, rows)
-    if status == DONE:
-        sink.counters[N_FRAMES] += 1
-    return status
+def _decode(fixed: Fixed, sink: Sink, scratch: Scratch, data: U8, pos: int, end: int, ticks: bool) -> int:
+    """Return the rows of a frame, decoded into scratch here or by Python before; -1: Python must; < -100: of Unfit."""
+    rows = sink.cursor[DECODED]
+    if rows == 0:
+        if ticks:
+            rows = decode_usual(data, pos, end, scratch.ticks)
+        else:
+            rows = bars_usual(data, pos, end, scratch.interval, scratch.ticks, scratch.bars)
+    if rows > 0 and not ticks:
+        unfit = _unfit_bars(fixed, scratch, rows)
+        if unfit > 0:
+            return -100 - unfit
+    return rows
 
 
 @entry
 def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, bounds: I64) -> int:
     """Take records cursor[RECORD] and on; return a Status. bounds: int64 (n + 1,), where each begins in data."""
-    for record in range(sink.cursor[RECORD], len(bounds) - 1):
-        sink.cursor[RECORD] = record
-        sink.cursor[AT] = record
-        if sink.cursor[MARKS] + 1 >= len(sink.marks):
+    cursor, span = sink.cursor, scratch.span
+    for record in range(cursor[RECORD], len(bounds) - 1):
+        cursor[RECORD] = record
+        cursor[AT] = record
+        if cursor[MARKS] + 1 >= len(sink.marks):
             return NO_ROOM
-        status = _apply_record(fixed, sink, state, scratch, data, bounds[record], bounds[record + 1])
+        start, end = bounds[record], bounds[record + 1]
+        schema = schema_id_of(data, start, end)
+        if schema < 0:
+            _reject(sink, schema)
+            continue
+        ticks = schema == TICK_ID
+        if not ticks and schema != BAR_ID:
+            return OTHER_RECORD
+        pos = frame_names(data, start, end, schema, span)
+        if pos < 0:
+            _reject(sink, pos)
+            continue
+        if not (0 < span[1] - span[0] <= NAME_BYTES_MAX and 0 < span[3] - span[2] <= NAME_BYTES_MAX):
+            _reject(sink, -100 - UNFIT_NAME)
+            continue
+        rows = _decode(fixed, sink, scratch, data, pos, end, ticks)
+        if rows == -1:
+            return UNUSUAL
+        if rows < 0:
+            _reject(sink, rows)
+            cursor[DECODED] = 0
+            continue
+        slot = find_symbol(state, data, span[0], span[1])
+        if slot < 0:
+            return NEW_SYMBOL
+        source = find_source(state, data, span[2], span[3])
+        if source < 0:
+            return NEW_SOURCE
+        state.changed[slot] = 1
+        cursor[SLOT] = slot
+        if ticks:
+            status = _apply_tick_frame(fixed, sink, state, scratch, slot, source, rows)
+        else:
+            status = _apply_bar_frame(fixed, sink, state, scratch, slot, source, rows)
         if status != DONE:
             return status
-        sink.cursor[RESUME] = 0
+        sink.counters[N_FRAMES] += 1
+        cursor[RESUME] = 0
+        cursor[DECODED] = 0
     return DONE
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.binary import put_long
 from schemas.ids import header_of
-from streams.bars.assemble import Plan
+from streams.bars.assemble import UPDATE, Plan
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -115,7 +115,9 @@ AT = 2
 RESUME = 3
 RECORD = 4
 SLOT = 5
-CURSORS = 6
+DECODED = 6
+"""Rows that Python has decoded already; 0: none."""
+CURSORS = 7
 
 COUNTERS = (
     "ticks",
@@ -141,7 +143,11 @@ N_REJECTS = 13
 
 
 class Fixed(NamedTuple):
-    """What no record changes. cascade: levels fed by ticks; room_bytes: what one instant can write at most."""
+    """What no record changes.
+
+    cascade: levels fed by ticks. room_bytes: what one instant can write at most. update: address of the indicators.
+    close: how closing bars is called (streams/bars/slow.py).
+    """
 
     levels: I64
     cascade: int
@@ -151,6 +157,8 @@ class Fixed(NamedTuple):
     blob: U8
     header: U8
     room_bytes: int
+    update: int
+    close: I64
 
 
 class Sink(NamedTuple):
@@ -237,16 +245,18 @@ def layout_of(
     new_floats[:LEVELS_FLOAT] = np.nan
     for start, state in fresh:
         new_floats[start:state] = np.nan
-    header = np.frombuffer(header_of("FeatureFrame"), np.uint8)
+    header = np.frombuffer(header_of("FeatureFrame"), np.uint8).copy()
     fixed = Fixed(
         levels,
         len(intervals_s),
         plan.rows,
         plan.settings,
         plan.state_size,
-        np.frombuffer(blob, np.uint8),
+        np.frombuffer(blob, np.uint8).copy(),
         header,
         room,
+        UPDATE,
+        np.zeros(0, np.int64),
     )
     digest = hashlib.sha256(
         repr((LAYOUT_VERSION, levels.tolist(), plan.rows.tolist(), plan.settings.tolist())).encode()

@@ -16,7 +16,7 @@ class Params:
     indicator_intervals_s: those whose frames carry indicators. second_rows: most rows of a frame of bars below a
     minute, 1 to 60: 1 emits each bar as it closes. indicators: names of files, none: all of them. settings: by name,
     the settings of each instance, where they are not to be the file's own. symbols_max: of a partition.
-    hold_rows_max: ticks of a symbol that wait for slower sources. output_bytes_max: of the buffer a batch is written to.
+    hold_rows_max: ticks of a symbol that wait for slower sources. output_bytes_max: of the buffer that outputs go to.
     """
 
     intervals_s: tuple[int, ...] = (1, 60, 300)

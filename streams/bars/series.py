@@ -26,7 +26,7 @@ def series(
     Rows before warm-up, and rows whose bar has NaN prices, are NaN. Raises ValueError for unequal columns.
     """
     # Indicators import this module, and assemble imports them.
-    from streams.bars.assemble import plan_of, update_series
+    from streams.bars.assemble import UPDATE, plan_of, update_series
 
     prices = np.ascontiguousarray(close, np.float64)
     columns = [prices if column is None else np.ascontiguousarray(column, np.float64) for column in (open_, high, low)]
@@ -38,5 +38,5 @@ def series(
     plan = plan_of((name,), {name: (tuple(settings),)})
     out = np.empty((len(prices), len(plan.names)))
     state = np.zeros(plan.state_size)
-    update_series(state, plan.rows, plan.settings, out, *columns, prices, traded, sessions, interval_ns)
+    update_series(UPDATE, state, plan.rows, plan.settings, out, *columns, prices, traded, sessions, interval_ns)
     return out

@@ -58,5 +58,5 @@ def update(
 
 
 def vwap(high: F64, low: F64, close: F64, volume: F64, session_ns: I64 | None = None) -> F64:
-    """Return the session's VWAP, shape (n,), in units of close; session_ns (n,) as in update, by default one session."""
+    """Return the session's VWAP, shape (n,), in units of close; session_ns (n,) as in update, or one session."""
     return series("vwap", (), high=high, low=low, close=close, volume=volume, session_ns=session_ns)[:, 0]
