@@ -104,18 +104,19 @@ def shown(value: float) -> str:
 def print_table(report: Report, console: Console) -> None:
     """Print the figures as a table, and the notes under it."""
     table = Table(title="aiots bench (smoke test: not judged)" if report.quick else "aiots bench", title_justify="left")
-    for name in ("section", "figure"):
-        table.add_column(name, overflow="fold")
-    for name in ("measured", "goal", "x peer"):
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("figure", overflow="fold")
+    for name in ("measured", "goal", "x peer", ""):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
-    table.add_column("how", overflow="fold")
-    for figure in report.figures:
+    for number, figure in enumerate(report.figures, 1):
         ratio = "" if figure.ratio is None else f"{shown(figure.ratio)} {figure.peer}"
         verdict = "" if figure.ok is None else "ok" if figure.ok else "[bold red]FAILED[/]"
         measured = f"{shown(figure.value)} {figure.unit}"
-        table.add_row(figure.section, figure.name, measured, figure.goal, ratio, verdict, figure.note)
+        table.add_row(str(number), f"{figure.section}: {figure.name}", measured, figure.goal, ratio, verdict)
     console.print(table)
+    for number, figure in enumerate(report.figures, 1):
+        if figure.note:
+            console.print(f"{number}: {figure.note}", highlight=False)
     for note in report.notes:
         console.print(f"- {note}", highlight=False)
 

@@ -1,7 +1,7 @@
 """From the append of a frame to the signal and the verdict received, with all of the demo's processes running.
 
-The consumer notes the wall clock at each signal; the signal's `cause` header names the feature, whose id names the offset
-of the frame. LogAppendTime is the broker's, in whole ms, cut off: figures by it are up to 1 ms too long. The
+The consumer notes the wall clock at each signal; the signal's `cause` header names the feature, whose id names the
+offset of the frame. LogAppendTime is the broker's, in whole ms, cut off: figures by it are up to 1 ms too long. The
 sender's schedule is the other clock: from the instant when a frame was due, whatever the sender itself was late.
 """
 
