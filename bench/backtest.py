@@ -1,8 +1,8 @@
 """The in-memory backtest: the same stages without a broker, over frames that were parsed and encoded before.
 
 Parsing (files to frames) and compiling are reported apart; what is timed is feeding the frames, in memory, through
-every stage to the venue. A part of the same frames is played through Kafka, too, and must give the same bytes: features and
-signals per underlying, duplicates by id dropped.
+every stage to the venue. A part of the same frames is played through Kafka, too, and must give the same features and
+signals, byte for byte, duplicates by id dropped.
 """
 
 import hashlib
