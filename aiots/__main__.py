@@ -42,7 +42,9 @@ def set_globals(
 def main() -> None:
     """Run the command line; a broken setting ends it with one line on stderr and exit code 2."""
     from aiots.config import ConfigError
+    from streams.runtime.source import use_kernel_cache
 
+    use_kernel_cache()
     try:
         build_app()()
     except ConfigError as error:

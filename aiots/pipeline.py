@@ -104,6 +104,9 @@ def start_pipeline(
         raise PipelineError(str(error)) from error
     if full_name(config.world, "book") in created:  # a new world: without a mandate an account trades nothing
         publish(config.kafka, config.world, config.partitions, mandates_of(config))
+    # Before the stages and apart from them: several would compile the same at the same time.
+    if subprocess.run([sys.executable, "-m", "streams.runtime.warm"], check=False).returncode:
+        raise PipelineError("the kernels could not be compiled; see above")
     for spec in [*stage_specs(config), gateway_spec(config)]:
         supervisor.add(spec)
     supervisor.start()

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from deploy.local.broker import Broker, start_broker
+from streams.runtime.source import use_kernel_cache
 
 ROOT = Path(__file__).parents[1]
 _worlds = count()
+use_kernel_cache()
 
 
 @pytest.fixture(scope="session")

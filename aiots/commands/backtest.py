@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiots.commands.run import loud, stage_params, use_kernels
+from aiots.commands.run import loud, stage_params
 from aiots.config import Config, WorldOption, load_config
 from aiots.console import fail
 
@@ -44,7 +44,6 @@ def lean(
 ) -> None:
     """Backtest over files of LEAN's layout."""
     config = load_config()
-    use_kernels(config)
     from connectors.sources.lean import open_lean
 
     wanted = [part.strip() for part in symbols.split(",") if part.strip()]
@@ -64,7 +63,6 @@ def sim(
 ) -> None:
     """Backtest over a simulated market."""
     config = load_config()
-    use_kernels(config)
     from connectors.sources.sim import open_sim
 
     _play(config, open_sim(seed=seed, days=days, rate=rate, minutes=minutes or None), as_json)
@@ -73,7 +71,6 @@ def sim(
 def topic(as_json: Json = False, world: WorldOption = None) -> None:
     """Backtest over the market.ticks that a world has recorded."""
     config = load_config(world=world)
-    use_kernels(config)
     from schemas.topics import full_name
     from streams.log.reader import read
 

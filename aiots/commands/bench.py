@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from aiots.commands.run import use_kernels
-from aiots.config import load_config
 from aiots.console import fail
 
 SECTIONS = ("analytics", "peers", "latency", "backtest", "recovery")
@@ -33,7 +31,6 @@ def bench(
     wanted = tuple(only or SECTIONS)
     if unknown := [name for name in wanted if name not in SECTIONS]:
         fail(f"--only must be one of {', '.join(SECTIONS)}, was {unknown[0]}", 2)
-    use_kernels(load_config())
     home = Path(tempfile.mkdtemp(prefix="aiots-bench-", dir=folder))
     from importlib import import_module
 

@@ -171,13 +171,12 @@ class _Demo:
 
     def _prove(self, watcher: "Watcher") -> int:
         """Drain the stages, verify the world, print the summary; return the exit code."""
-        from aiots.commands.run import loud, stage_params, use_kernels
+        from aiots.commands.run import loud, stage_params
         from aiots.commands.verify import said
         from aiots.pipeline import STAGE_RANK
 
         self._supervisor.stop(lambda spec: spec.rank == STAGE_RANK)
         played_s = time.monotonic() - self._began_s
-        use_kernels(self._config)
         from streams.runtime.verify import verify
         from streams.topology import STAGES
 
@@ -199,6 +198,6 @@ def new_world(config: Config) -> Config:
     """Return the settings with the first world demo-N that no topic has."""
     from confluent_kafka.admin import AdminClient
 
-    topics: Any = AdminClient(dict(config.kafka)).list_topics(timeout=30).topics
+    topics: Any = AdminClient({**config.kafka, "log_level": 3}).list_topics(timeout=30).topics
     taken = {int(found.group(1)) for name in topics if (found := re.match(r"demo-(\d+)\.", name))}
     return replace(config, world=f"demo-{max(taken, default=0) + 1}")

@@ -1,14 +1,11 @@
 """`aiots run`, `aiots rebuild`, `aiots upgrade`: the stages' processes and their versions."""
 
 import signal
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from aiots.config import Config, WorldOption, load_config
-
-KERNELS = "kernels"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +28,6 @@ def run(
     in its slot goes on at once where it stopped.
     """
     config = load_config(world=world)
-    use_kernels(config)
     from streams.runtime.kafka import StageProcess
     from streams.runtime.options import ParameterError, RunOptions
 
@@ -64,7 +60,6 @@ def rebuild(
     What it wrote stays; only what is missing is appended. For another code version, replay into a new world instead.
     """
     config = load_config(world=world)
-    use_kernels(config)
     from streams.runtime.options import ParameterError
     from streams.runtime.upgrade import rebuild_stage
 
@@ -84,19 +79,11 @@ def upgrade(world: WorldOption = None) -> None:
     Stop the stages of the old version with SIGTERM (aiots down) first: each drains and writes its last checkpoint.
     """
     config = load_config(world=world)
-    use_kernels(config)
     from streams.runtime.upgrade import upgrade_world
 
     with loud():
         ready = upgrade_world(config.kafka, config.world, config.partitions, {**config.stage_params}, typer.echo)
     raise typer.Exit(0 if ready else 1)
-
-
-def use_kernels(config: Config) -> Path:
-    """Name the cache of compiled kernels; call before anything imports numba."""
-    from streams.runtime.source import use_kernel_cache
-
-    return use_kernel_cache(config.state_dir / KERNELS)
 
 
 def stage_params(config: Config, stage: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aiots.commands.run import loud, stage_params, use_kernels
+from aiots.commands.run import loud, stage_params
 from aiots.config import WorldOption, load_config
 
 
@@ -28,7 +28,6 @@ def verify(
     nothing to compare.
     """
     config = load_config(world=world)
-    use_kernels(config)
     from streams.runtime import verify as proof
     from streams.topology import STAGES
 

@@ -30,7 +30,7 @@ _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PR
 def topic_ids(kafka: Mapping[str, str], world: str, topics: Sequence[str]) -> dict[str, str]:
     """Return the UUID of topics by logical name; BrokenLogError where one does not exist."""
     names = {full_name(world, topic): topic for topic in topics}
-    admin = AdminClient(dict(kafka))
+    admin = AdminClient({**kafka, "log_level": ERRORS_ONLY})
     found: dict[str, str] = {}
     for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=30).items():
         try:

@@ -21,12 +21,13 @@ def code_version() -> str:
     return _hash(CORE, "")
 
 
-def use_kernel_cache(folder: Path) -> Path:
-    """Keep compiled kernels below `folder`, apart by the source they come from; call before numba is imported.
+def use_kernel_cache() -> Path:
+    """Keep compiled kernels in the user's cache, apart by the source they come from; call before numba is imported.
 
     numba's own key is one file's time stamp: after an edit in another file it would run a stale callee.
     """
-    path = Path(os.environ.get("NUMBA_CACHE_DIR") or folder / _hash(KERNELS, version("numba")))
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aiots" / "kernels"
+    path = Path(os.environ.get("NUMBA_CACHE_DIR") or caches / _hash(KERNELS, version("numba")))
     path.mkdir(parents=True, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(path)
     return path
