@@ -1,7 +1,7 @@
 """The duplicate filter: a record is applied once, however often it stands in the log, and a missing one is noticed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from streams.log.ids import (
     ID_HEADER,
@@ -40,6 +40,22 @@ class IdFilter:
         """Return whether the record is new, and remember it; GapError where its predecessor is not the one seen."""
         before = None if previous is None else b"%d.%d" % previous
         return self.accept_text(record_id.origin.encode(), b"%d.%d" % record_id.place, before)
+
+    def accept_headers(self, headers: Any, foreign: bytes, offset: int) -> bytes | None:
+        """As accept, on headers as confluent-kafka gives them; return the record's id, None where it is not new.
+
+        foreign, offset: see split_headers, which decides in every case but the usual one: id and prev come first, and
+        prev is the very place that this origin was last seen at.
+        """
+        if headers and len(headers) > 1:
+            (name, text), (second, previous) = headers[0], headers[1]
+            if name == ID_HEADER and second == PREVIOUS_HEADER and text:
+                origin, _, place = text.rpartition(b":")
+                if previous is not None and self._newest.get(origin) == previous and is_place(place):
+                    self._newest[origin] = place
+                    return cast("bytes", text)
+        origin, place, before = split_headers(headers, foreign, offset)
+        return b"%s:%s" % (origin, place) if self.accept_text(origin, place, before) else None
 
     def accept_text(self, origin: bytes, place: bytes, previous: bytes | None) -> bool:
         """As accept, on the bytes of the headers."""

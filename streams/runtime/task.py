@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from schemas import wire
 from schemas.records import Reject
-from streams.log.filter import IdFilter, split_headers
+from streams.log.filter import IdFilter
 from streams.log.ids import CAUSE_HEADER, CODE_HEADER, ID_HEADER, PREVIOUS_HEADER, Headers, Place
 from streams.stage import ALL_PARTITIONS, Fold, Output, Rejected, RejectReason
 
@@ -131,9 +131,9 @@ class Task:
         Raises GapError or MissingOffsetError where the log has lost something, DivergedError where it holds what this
         fold does not give.
         """
-        accept, foreign, position = self.filter.accept_text, self._foreign, self.position
+        accept, foreign, position = self.filter.accept_headers, self._foreign, self.position
         payloads: list[bytes] = []
-        places: list[tuple[int, bytes, bytes]] = []
+        causes: list[tuple[int, bytes]] = []
         for message in messages:
             offset = message.offset()
             if offset != position:
@@ -141,41 +141,39 @@ class Task:
                     continue
                 raise MissingOffsetError(f"{self.key}: expected offset {position}, was {offset}: records are missing")
             position += 1
-            origin, place, previous = split_headers(message.headers(), foreign, offset)
-            if accept(origin, place, previous):
-                value = message.value()
-                payloads.append(b"" if value is None else value)
-                places.append((offset, origin, place))
-            else:
+            cause = accept(message.headers(), foreign, offset)
+            if cause is None:
                 self.counters.duplicates_dropped += 1
+                continue
+            payloads.append(message.value() or b"")
+            causes.append((offset, cause))
         self.position = position
         self.counters.records += len(payloads)
-        return self._numbered(self.fold.apply(payloads), payloads, places)
+        return self._numbered(self.fold.apply(payloads), payloads, causes)
 
     def _numbered(
-        self, results: Sequence[Output | Rejected], payloads: list[bytes], places: list[tuple[int, bytes, bytes]]
+        self, results: Sequence[Output | Rejected], payloads: list[bytes], causes: list[tuple[int, bytes]]
     ) -> list[Outbound]:
+        """Return the outputs as records. causes: offset and id of each payload's record."""
         out: list[Outbound] = []
         last_at, index = -1, 0
         for result in results:
             if result.at != last_at:
                 last_at, index = result.at, 0
-            offset, origin, place = places[last_at]
+            offset, cause = causes[last_at]
             if isinstance(result, Rejected) or len(result.payload) > PAYLOAD_BYTES_MAX:
                 result = self._reject(result, offset, payloads[last_at])
             if result.partition == ALL_PARTITIONS:
                 for partition in range(self._partitions):
-                    self._append(out, result, partition, (offset, index), origin, place)
+                    self._append(out, result, partition, (offset, index), cause)
                     index += 1
             else:
                 partition = self.key.partition if result.partition is None else result.partition
-                self._append(out, result, partition, (offset, index), origin, place)
+                self._append(out, result, partition, (offset, index), cause)
                 index += 1
         return out
 
-    def _append(
-        self, out: list[Outbound], result: Output, partition: int, own: Place, cause: bytes, cause_place: bytes
-    ) -> None:
+    def _append(self, out: list[Outbound], result: Output, partition: int, own: Place, cause: bytes) -> None:
         target = (result.topic, partition)
         previous = self._chain.get(target)
         self._chain[target] = own
@@ -193,7 +191,7 @@ class Task:
         headers: Headers = [(ID_HEADER, b"%s:%d.%d" % (self._origin, *own))]
         if previous is not None:
             headers.append((PREVIOUS_HEADER, b"%d.%d" % previous))
-        headers.append((CAUSE_HEADER, b"%s:%s" % (cause, cause_place)))
+        headers.append((CAUSE_HEADER, cause))
         headers += self._code
         self.counters.outputs += 1
         out.append(Outbound(result.topic, partition, result.key, result.payload, headers))
