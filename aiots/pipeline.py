@@ -123,7 +123,7 @@ def behind(config: Config) -> list[str]:
 
     found = []
     for stage in STAGES:
-        settings = {**config.kafka, "group.id": f"{config.world}.{stage.name}", "log_level": 3}
+        settings = {**config.kafka, "group.id": f"{config.world}.{stage.name}", "log_level": 0}
         consumer = Consumer({**settings, "enable.auto.commit": False})
         topics = [full_name(config.world, topic) for topic in stage.reads]
         places = [TopicPartition(topic, partition) for topic in topics for partition in range(config.partitions)]

@@ -198,6 +198,6 @@ def new_world(config: Config) -> Config:
     """Return the settings with the first world demo-N that no topic has."""
     from confluent_kafka.admin import AdminClient
 
-    topics: Any = AdminClient({**config.kafka, "log_level": 3}).list_topics(timeout=30).topics
+    topics: Any = AdminClient({**config.kafka, "log_level": 0}).list_topics(timeout=30).topics
     taken = {int(found.group(1)) for name in topics if (found := re.match(r"demo-(\d+)\.", name))}
     return replace(config, world=f"demo-{max(taken, default=0) + 1}")

@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streams.log.ids import Headers
 
 DELIVERY_SILENCE_SECONDS_MAX = 60.0
-ERRORS_ONLY = 3
-"""librdkafka's log_level: its warnings are of settings we mean and of retries it makes by itself."""
+QUIET = 0
+"""librdkafka's log_level: what matters reaches us as errors; its own lines repeat by the second."""
 
 
 class BrokenLogError(RuntimeError):
@@ -25,7 +25,7 @@ def producer_settings(kafka: Mapping[str, str], client_id: str) -> dict[str, str
     return {
         **kafka,
         "client.id": client_id,
-        "log_level": ERRORS_ONLY,
+        "log_level": QUIET,
         "enable.idempotence": True,
         "enable.gapless.guarantee": True,
         "acks": "all",

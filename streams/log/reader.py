@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.log.producer import ERRORS_ONLY
+from streams.log.producer import QUIET
 
 IDLE_SECONDS_MAX = 60.0
 
@@ -19,7 +19,7 @@ def reader_settings(kafka: Mapping[str, str], isolation: str = "read_uncommitted
     return {
         **kafka,
         "group.id": "aiots-reader",
-        "log_level": ERRORS_ONLY,
+        "log_level": QUIET,
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,

@@ -15,7 +15,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import full_name
-from streams.log.producer import ERRORS_ONLY, BrokenLogError, LogProducer, client_name
+from streams.log.producer import QUIET, BrokenLogError, LogProducer, client_name
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
@@ -84,7 +84,7 @@ class StageProcess:
             "group.id": f"{options.world}.{self._stage.name}",
             "group.instance.id": f"{self._stage.name}-{options.slot}",
             "client.id": client_name(f"{self._stage.name}-{options.slot}"),
-            "log_level": ERRORS_ONLY,
+            "log_level": QUIET,
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": SESSION_MS,
             "heartbeat.interval.ms": 1_500,

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.topics import full_name
 from streams.log.filter import split_headers
 from streams.log.ids import Place, parse_place
-from streams.log.producer import ERRORS_ONLY, BrokenLogError
+from streams.log.producer import QUIET, BrokenLogError
 from streams.log.reader import UnreadableLogError, read, reader_settings
 from streams.runtime.checkpoint import Entry
 from streams.runtime.recovery import CheckpointAbortedError, FencedError
@@ -30,7 +30,7 @@ _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PR
 def topic_ids(kafka: Mapping[str, str], world: str, topics: Sequence[str]) -> dict[str, str]:
     """Return the UUID of topics by logical name; BrokenLogError where one does not exist."""
     names = {full_name(world, topic): topic for topic in topics}
-    admin = AdminClient({**kafka, "log_level": ERRORS_ONLY})
+    admin = AdminClient({**kafka, "log_level": QUIET})
     found: dict[str, str] = {}
     for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=30).items():
         try:
@@ -71,7 +71,7 @@ class KafkaTaskLog:
                 "message.timeout.ms": 10_000,
                 "message.max.bytes": 4_194_304,
                 "linger.ms": 0,
-                "log_level": ERRORS_ONLY,
+                "log_level": QUIET,
                 "client.id": f"aiots-{key.stage}-checkpoint-{key.partition}",
             }
         )

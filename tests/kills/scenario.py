@@ -77,6 +77,7 @@ class Scenario:
         self.random = random.Random(plan.seed)
         self.outcome = Outcome()
         self.speed: float | None = None
+        self.began_s = time.monotonic()
         self.broker = start_broker(folder / "broker")
         self.kafka = {"bootstrap.servers": self.broker.bootstrap}
         environment = {
@@ -95,7 +96,7 @@ class Scenario:
 
     def run(self, source: Any) -> Outcome:
         """Play, kill, drain, compare. source: the same recording as plan.source, opened."""
-        began_s = time.monotonic()
+        began_s = self.began_s
         try:
             self.outcome.expected = self._undisturbed(source)
             self.say(f"undisturbed run in {time.monotonic() - began_s:.0f} s")
@@ -157,7 +158,8 @@ class Scenario:
             self._kill(name, zombie=name != "ingest" and done % ZOMBIE_EVERY == 0)
             done += 1
             if done % 10 == 0:
-                self.say(f"{done} kills")
+                missing = f", not seen yet: {', '.join(self._missing())}" if self._missing() else ""
+                self.say(f"{time.monotonic() - self.began_s:4.0f} s: {done} kills{missing}")
 
     def _kill(self, name: str, *, zombie: bool) -> None:
         running = self.pipeline.running.get(name)
