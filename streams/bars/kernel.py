@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.frames import frame_names, schema_id_of
 from schemas.ids import SCHEMA_IDS
+from streams.bars.beat import EVENT_ID, heartbeat_of
 from streams.bars.clean import apply_ticks, take_bar, take_own_bar
 from streams.bars.decode import TIME_MAX, bars_usual, decode_usual
 from streams.bars.hold import hold_row, hold_tick
@@ -28,6 +29,7 @@ from streams.bars.layout import (
     I64,
     INTERVAL,
     MARKS,
+    N_EVENTS,
     N_FRAMES,
     N_REJECTS,
     NAME_BYTES_MAX,
@@ -296,6 +298,54 @@ def _decode(fixed: Fixed, sink: Sink, scratch: Scratch, data: U8, pos: int, end:
 
 
 @entry
+def settle_slots(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, last: int) -> int:
+    """Let slots cursor[RESUME] to last go on as far as their watermark allows; return a Status. AT is set already."""
+    for slot in range(sink.cursor[RESUME], last + 1):
+        sink.cursor[RESUME] = slot
+        sink.cursor[SLOT] = slot
+        if not settle(
+            fixed,
+            sink,
+            state.symbols[slot],
+            state.ints[slot],
+            state.floats[slot],
+            state.held[slot],
+            state.held_prices[slot],
+            scratch.run,
+            state.ranks,
+        ):
+            return NO_ROOM
+    return DONE
+
+
+@kernel
+def _take_heartbeat(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, start: int, end: int) -> int:
+    """Take a heartbeat of the whole partition, as events.py would; return a Status: OTHER_RECORD where it is none."""
+    time = heartbeat_of(data, start, end, scratch.span)
+    if time < 0:
+        return OTHER_RECORD
+    source = find_source(state, data, scratch.span[2], scratch.span[3])
+    if source < 0:
+        return OTHER_RECORD
+    cursor = sink.cursor
+    last = np.int64(0)
+    for slot in range(len(state.ints)):
+        if slot > 0 and state.symbols[slot, 0] == 0:
+            break
+        ints = state.ints[slot]
+        ints[OPEN_SOURCES] |= np.int64(1) << source
+        ints[NEWEST + source] = max(ints[NEWEST + source], time)
+        state.changed[slot] = 1
+        last = slot
+    cursor[RESUME] = max(cursor[RESUME], 1)
+    status = settle_slots(fixed, sink, state, scratch, last)
+    if status == DONE:
+        sink.counters[N_EVENTS] += 1
+        cursor[RESUME] = 0
+    return status
+
+
+@entry
 def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, bounds: I64) -> int:
     """Take records cursor[RECORD] and on; return a Status. bounds: int64 (n + 1,), where each begins in data."""
     cursor, span = sink.cursor, scratch.span
@@ -311,7 +361,12 @@ def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, boun
             continue
         ticks = schema == TICK_ID
         if not ticks and schema != BAR_ID:
-            return OTHER_RECORD
+            if schema != EVENT_ID:
+                return OTHER_RECORD
+            status = _take_heartbeat(fixed, sink, state, scratch, data, start, end)
+            if status != DONE:
+                return status
+            continue
         pos = frame_names(data, start, end, schema, span)
         if pos < 0:
             _reject(sink, pos)
@@ -343,27 +398,6 @@ def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, boun
         sink.counters[N_FRAMES] += 1
         cursor[RESUME] = 0
         cursor[DECODED] = 0
-    return DONE
-
-
-@entry
-def settle_slots(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, last: int) -> int:
-    """Let slots cursor[RESUME] to last go on as far as their watermark allows; return a Status. AT is set already."""
-    for slot in range(sink.cursor[RESUME], last + 1):
-        sink.cursor[RESUME] = slot
-        sink.cursor[SLOT] = slot
-        if not settle(
-            fixed,
-            sink,
-            state.symbols[slot],
-            state.ints[slot],
-            state.floats[slot],
-            state.held[slot],
-            state.held_prices[slot],
-            scratch.run,
-            state.ranks,
-        ):
-            return NO_ROOM
     return DONE
 
 
