@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 CORE = ("schemas", "streams")
+ROOT = Path(__file__).resolve().parents[2]
 KERNELS = ("schemas", "streams/numerics", "streams/bars", "streams/indicators")
 """Where compiled functions stand; an edit elsewhere needs no new compilation."""
 
@@ -24,21 +25,20 @@ def code_version() -> str:
 def use_kernel_cache() -> Path:
     """Keep compiled kernels in the user's cache, apart by the source they come from; call before numba is imported.
 
-    numba's own key is one file's time stamp: after an edit in another file it would run a stale callee.
+    Apart by place, too: numba keeps a file's kernels under the file's path. Its own key is one file's time stamp: after an edit in another file it would run a stale callee.
     """
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aiots" / "kernels"
-    path = Path(os.environ.get("NUMBA_CACHE_DIR") or caches / _hash(KERNELS, version("numba")))
+    path = Path(os.environ.get("NUMBA_CACHE_DIR") or caches / _hash(KERNELS, f"{version('numba')} {ROOT}"))
     path.mkdir(parents=True, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(path)
     return path
 
 
 def _hash(folders: Sequence[str], seed: str) -> str:
-    root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256(seed.encode())
     for folder in folders:
-        for path in sorted((root / folder).rglob("*")):
+        for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".avsc", ".json") and path.is_file():
-                digest.update(str(path.relative_to(root)).encode())
+                digest.update(str(path.relative_to(ROOT)).encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
