@@ -25,7 +25,8 @@ def code_version() -> str:
 def use_kernel_cache() -> Path:
     """Keep compiled kernels in the user's cache, apart by the source they come from; call before numba is imported.
 
-    Apart by place, too: numba keeps a file's kernels under the file's path. Its own key is one file's time stamp: after an edit in another file it would run a stale callee.
+    Apart by place, too: numba keeps a file's kernels under the file's path. Its own key is one file's time stamp:
+    after an edit in another file it would run a stale callee.
     """
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aiots" / "kernels"
     path = Path(os.environ.get("NUMBA_CACHE_DIR") or caches / _hash(KERNELS, f"{version('numba')} {ROOT}"))
