@@ -46,10 +46,10 @@ def test_a_bad_world_is_named(world: str) -> None:
 
 def test_an_unknown_topic_lists_the_known() -> None:
     """Who mistypes a topic sees what there is."""
-    with pytest.raises(KeyError, match="market.ticks, features, signals"):
+    with pytest.raises(KeyError, match=r"market\.ticks, features, signals"):
         topics.full_name("live", "tick")
     for full in ("live", "live.tick", "market.ticks", "LIVE.signals", ".signals"):
-        with pytest.raises(ValueError, match="expected world.topic"):
+        with pytest.raises(ValueError, match=r"expected world\.topic"):
             topics.logical_name(full)
 
 
