@@ -28,6 +28,7 @@ from deploy.local.broker import start_broker
 from schemas.topics import full_name
 from streams.log.reader import read
 from streams.runtime.memory import MemoryPipeline
+from streams.runtime.source import use_kernel_cache
 from streams.runtime.verify import Certificate, verify
 from streams.topology import STAGES
 from tests.kills.laws import Digests, Hashes, check_order_path, recorded_hashes
@@ -285,6 +286,7 @@ def check(outcome: Outcome) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    use_kernel_cache()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=140)
     parser.add_argument("--slots", type=int, default=1)
