@@ -87,6 +87,7 @@ class Scenario:
             "AIOTS_STATE_DIR": str(folder / "state"),
             "AIOTS_PARTITIONS": str(plan.partitions),
             "AIOTS_CONFIG": str(folder / "aiots.toml"),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             "PYTHONUNBUFFERED": "1",
         }
         (folder / "aiots.toml").write_text("[stages.signals]\nhorizon_scale = 0.05\n")
@@ -293,11 +294,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=int, default=60, help="of the simulated session")
     parser.add_argument("--data", type=Path, help="recorded ticks in LEAN's layout in place of the simulated session")
+    parser.add_argument("--folder", type=Path, help="keep the broker's data and the logs here; must be empty")
     parser.add_argument("--symbols", default="SPY,IBM")
     options = parser.parse_args(arguments)
     plan, source = planned(options.kills, options.slots, options.seed, options.minutes, options.data, options.symbols)
     with tempfile.TemporaryDirectory() as folder:
-        outcome = Scenario(plan, Path(folder)).run(source)
+        outcome = Scenario(plan, options.folder or Path(folder)).run(source)
     print(f"{dict(outcome.kills)} killed in {outcome.seconds:.0f} s")
     print(f"ended by themselves: {dict(outcome.ended_by_themselves)}")
     print(f"suppressed {outcome.suppressed}, dropped {outcome.duplicates}, checkpoints aborted {outcome.aborted}")
