@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.binary import Malformed
+from schemas.binary import Int, Malformed
 from schemas.frames import explain
 from schemas.ids import NAMES, WireError, WireReason
 from schemas.records import MarketEvent
@@ -40,6 +40,8 @@ from streams.stage import Fold, Output, Rejected, RejectReason
 
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+
+__all__ = ["Analytics", "Params", "make"]
 
 TOPIC = "features"
 MARKS_MAX = 65_536
@@ -118,7 +120,7 @@ class Analytics:
         """Replace all state by what `changed` returned; ValueError where it is of another layout."""
         self._symbols.load(state)
 
-    def _meet(self, status: int) -> bool:
+    def _meet(self, status: Int) -> bool:
         """Make the kernel know the symbol or source that it stopped at; False where there are too many."""
         span, data = self._scratch.span, self._data
         if status == Status.NEW_SYMBOL:
@@ -133,11 +135,12 @@ class Analytics:
             return
         written = self._sink.out[: cursor[POSITION]].tobytes()
         keys = self._symbols.encoded
-        for at, start, stop, slot in self._sink.marks[:count].tolist():
-            if slot >= 0:
-                out.append(Output(at, TOPIC, None, keys[slot], written[start:stop]))
-            else:
-                out.append(_rejected(at, start))
+        # tuple.__new__ is what Output(...) comes to, at half the time.
+        new, reasons = tuple.__new__, _rejected
+        out += [
+            new(Output, (at, TOPIC, None, keys[slot], written[start:stop])) if slot >= 0 else reasons(at, start)
+            for at, start, stop, slot in self._sink.marks[:count].tolist()
+        ]
         cursor[MARKS] = cursor[POSITION] = 0
 
     def _reject(self, at: int, reason: RejectReason, detail: str) -> Rejected:

@@ -6,7 +6,7 @@ heartbeat the same effect.
 
 import numpy as np
 
-from schemas.binary import get_long, get_text
+from schemas.binary import Int, get_long, get_text
 from schemas.ids import HEADER_BYTES, SCHEMA_IDS
 from schemas.records import MarketEventKind
 from streams.bars.decode import TIME_MAX
@@ -19,7 +19,7 @@ _DOUBLE_BYTES = 8
 
 
 @kernel
-def heartbeat_of(data: U8, start: int, end: int, span: I64) -> int:
+def heartbeat_of(data: U8, start: Int, end: Int, span: I64) -> Int:
     """Return the event time of a heartbeat of the whole partition, -1 where the payload is anything else.
 
     span: of names, as in frames.py; the source's is written to [2] and [3].

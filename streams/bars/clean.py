@@ -13,6 +13,7 @@ A trade with flag 4 counts in volume and VWAP only.
 
 import numpy as np
 
+from schemas.binary import Int
 from streams.bars.close import begin_bar, has_room, open_bar
 from streams.bars.layout import (
     ASK,
@@ -63,7 +64,7 @@ FLAG_VOLUME_ONLY = 4
 
 
 @kernel
-def _take_trade(sink: Sink, ints: I64, floats: F64, at: int, place: int, flags: int, price: float, size: int) -> bool:
+def _take_trade(sink: Sink, ints: I64, floats: F64, at: Int, place: Int, flags: Int, price: float, size: Int) -> bool:
     """Take a trade into the open bar; return False if it was left out."""
     if flags & FLAG_SUSPICIOUS:
         sink.counters[N_SUSPICIOUS] += 1
@@ -84,7 +85,7 @@ def _take_trade(sink: Sink, ints: I64, floats: F64, at: int, place: int, flags: 
 
 
 @kernel
-def _take_quote(sink: Sink, floats: F64, kind: int, flags: int, price: float, size: int) -> bool:
+def _take_quote(sink: Sink, floats: F64, kind: Int, flags: Int, price: float, size: Int) -> bool:
     """Take one side of a quote; return False if it was left out."""
     sink.counters[N_QUOTES] += 1
     if flags & FLAG_SUSPICIOUS:
@@ -105,7 +106,7 @@ def _take_quote(sink: Sink, floats: F64, kind: int, flags: int, price: float, si
 
 
 @kernel
-def _count_late(sink: Sink, ints: I64, at: int) -> None:
+def _count_late(sink: Sink, ints: I64, at: Int) -> None:
     sink.counters[N_LATE] += 1
     if ints[at + TICKS] > 0:
         ints[at + TICKS] += 1
@@ -116,8 +117,8 @@ def _count_late(sink: Sink, ints: I64, at: int) -> None:
 
 @kernel
 def apply_ticks(
-    fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, ticks: Columns, first: int, stop: int
-) -> int:
+    fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, ticks: Columns, first: Int, stop: Int
+) -> Int:
     """Take ticks [first, stop) of one symbol; return stop, or the first that found the sink without room.
 
     The finest bar stays in registers over the run: memory is touched where a bar closes and at the end.
@@ -152,7 +153,7 @@ def apply_ticks(
 
 
 @kernel
-def good_bar(prices: F64, volume: int) -> bool:
+def good_bar(prices: F64, volume: Int) -> bool:
     """Return whether a source bar can be used: four prices (or none, all NaN), low and high around them.
 
     prices: open, high, low, close, bid, ask.
@@ -178,7 +179,7 @@ def _set_quote(sink: Sink, floats: F64, bid: float, ask: float) -> None:
 
 
 @kernel
-def _fill_bar(ints: I64, floats: F64, at: int, place: int, prices: F64, volume: int) -> None:
+def _fill_bar(ints: I64, floats: F64, at: Int, place: Int, prices: F64, volume: Int) -> None:
     """Add a source bar to an open bar. Its VWAP is unknown, so is that of every bar it is part of (NaN)."""
     ints[at + TICKS] += 1
     ints[at + VOLUME] += volume
@@ -198,11 +199,11 @@ def take_bar(
     names: U8,
     ints: I64,
     floats: F64,
-    level: int,
-    start: int,
-    end: int,
+    level: Int,
+    start: Int,
+    end: Int,
     prices: F64,
-    volume: int,
+    volume: Int,
 ) -> bool:
     """Take a source bar in at its level, where nothing finer or earlier covers its time; False: the sink has no room.
 
@@ -225,7 +226,7 @@ def take_bar(
 
 @kernel
 def take_own_bar(
-    fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: int, start: int, prices: F64, volume: int
+    fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: Int, start: Int, prices: F64, volume: Int
 ) -> bool:
     """Emit a source bar of an interval that ticks do not feed, as it comes; False: the sink has no room.
 

@@ -11,7 +11,7 @@ of the finer ones as they close, so a tick touches one bar only. At one instant 
 
 import numpy as np
 
-from schemas.binary import put_block_of_doubles, put_long, put_raw
+from schemas.binary import Int, put_long
 from streams.bars.assemble import update_all
 from streams.bars.layout import (
     ASK,
@@ -23,6 +23,7 @@ from streams.bars.layout import (
     DROPPED,
     F64,
     FLOATS,
+    FRAME_DUE,
     HIGH,
     I64,
     INTERVAL,
@@ -61,6 +62,7 @@ from streams.bars.layout import (
     Sink,
 )
 from streams.numerics.jit import kernel
+from streams.numerics.memory import store_double
 
 SESSION_REACH_NS = 12 * 3_600 * 1_000_000_000
 """A bar further than this from every known session is of no known session."""
@@ -74,7 +76,7 @@ def has_room(fixed: Fixed, sink: Sink) -> bool:
 
 
 @kernel
-def session_of(ints: I64, start: int, end: int) -> tuple[int, int]:
+def session_of(ints: I64, start: Int, end: Int) -> tuple[Int, Int]:
     """Return the session byte of a bar, and its session for indicators (see streams/indicators/__init__.py)."""
     before = NEVER
     after = NEVER
@@ -95,7 +97,7 @@ def session_of(ints: I64, start: int, end: int) -> tuple[int, int]:
 
 
 @kernel
-def open_bar(ints: I64, floats: F64, at: int, place: int, start: int) -> None:
+def open_bar(ints: I64, floats: F64, at: Int, place: Int, start: Int) -> None:
     """Begin a bar at start. at, place: the level's INTS and FLOATS."""
     ints[at + START] = start
     ints[at + TICKS] = 0
@@ -112,7 +114,7 @@ def open_bar(ints: I64, floats: F64, at: int, place: int, start: int) -> None:
 
 
 @kernel
-def _merge(fixed: Fixed, ints: I64, floats: F64, level: int) -> None:
+def _merge(fixed: Fixed, ints: I64, floats: F64, level: Int) -> None:
     """Add the bar of a level to the bar of the next coarser one."""
     at, place = fixed.levels[level, INTS], fixed.levels[level, FLOATS]
     to, target = fixed.levels[level + 1, INTS], fixed.levels[level + 1, FLOATS]
@@ -133,7 +135,7 @@ def _merge(fixed: Fixed, ints: I64, floats: F64, level: int) -> None:
 
 
 @kernel
-def close_bar(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: int, end: int) -> None:
+def close_bar(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: Int, end: Int) -> None:
     """Make a row of the level's bar (an empty one where none is open), and a frame if it is full."""
     columns = fixed.levels[level]
     at, place = columns[INTS], columns[FLOATS]
@@ -179,25 +181,36 @@ def close_bar(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level
     ints[at + DONE] = end
     ints[at + ROWS] = row + 1
     sink.counters[N_CLOSED] += 1
+    if row == 0:
+        ints[at + FRAME_DUE] = start - start % MINUTE_NS + MINUTE_NS
     if row + 1 == columns[ROWS_MAX]:
         emit(fixed, sink, names, ints, floats, level)
 
 
 @kernel
-def _put_doubles(out: U8, pos: int, floats: F64, first: int, step: int, rows: int) -> int:
-    """Write every step-th of floats as an Avro array<double>."""
-    pos = put_long(out, pos, rows)
-    column = out[pos : pos + 8 * rows].view(np.float64)
-    for row in range(rows):
-        value = floats[first + row * step]
-        column[row] = np.nan if value != value else value if value != 0.0 else 0.0
-    pos += 8 * rows
+def _put_doubles(out: U8, pos: Int, floats: F64, first: Int, step: Int, rows: Int) -> Int:
+    """Write every step-th of floats as an Avro array<double>; nothing but the end mark where rows is 0."""
+    if rows > 0:
+        pos = put_long(out, pos, rows)
+        for row in range(rows):
+            value = floats[first + row * step]
+            store_double(out, pos, np.nan if value != value else value if value != 0.0 else 0.0)
+            pos += 8
     out[pos] = 0
     return pos + 1
 
 
 @kernel
-def _put_longs(out: U8, pos: int, ints: I64, first: int, rows: int) -> int:
+def _put_part(out: U8, pos: Int, data: U8, first: Int, stop: Int) -> Int:
+    """Copy data[first:stop]."""
+    for i in range(first, stop):
+        out[pos] = data[i]
+        pos += 1
+    return pos
+
+
+@kernel
+def _put_longs(out: U8, pos: Int, ints: I64, first: Int, rows: Int) -> Int:
     """Write one column of the waiting rows as an Avro array<long>."""
     pos = put_long(out, pos, rows)
     for row in range(rows):
@@ -207,17 +220,17 @@ def _put_longs(out: U8, pos: int, ints: I64, first: int, rows: int) -> int:
 
 
 @kernel
-def emit(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: int) -> None:
+def emit(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: Int) -> None:
     """Write the waiting rows of a level as one FeatureFrame. names: uint8, length and bytes of the symbol."""
     columns = fixed.levels[level]
     out = sink.out
     rows = ints[columns[INTS] + ROWS]
     first, place = columns[ROW_INTS_AT], columns[ROW_FLOATS_AT]
     begin = sink.cursor[POSITION]
-    pos = put_raw(out, begin, fixed.header)
+    pos = _put_part(out, begin, fixed.header, 0, len(fixed.header))
     length = np.int64(names[0])
     pos = put_long(out, pos, length)
-    pos = put_raw(out, pos, names[1 : 1 + length])
+    pos = _put_part(out, pos, names, 1, 1 + length)
     pos = put_long(out, pos, columns[INTERVAL])
     pos = put_long(out, pos, ints[first])
     pos = put_long(out, pos, rows)
@@ -239,57 +252,49 @@ def emit(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: int
     for row in range(rows):
         out[pos + row] = ints[first + row * ROW_INTS + 4]
     pos += rows
-    pos = put_raw(out, pos, fixed.blob[columns[NAMES_FROM] : columns[NAMES_TO]])
-    values = columns[VALUES_AT]
-    pos = put_block_of_doubles(out, pos, floats[values : values + rows * columns[VALUES]])
+    pos = _put_part(out, pos, fixed.blob, columns[NAMES_FROM], columns[NAMES_TO])
+    pos = _put_doubles(out, pos, floats, columns[VALUES_AT], 1, rows * columns[VALUES])
     ints[columns[INTS] + ROWS] = 0
-    mark = sink.marks[sink.cursor[MARKS]]
-    mark[0] = sink.cursor[AT]
-    mark[1] = begin
-    mark[2] = pos
-    mark[3] = sink.cursor[SLOT]
+    ints[columns[INTS] + FRAME_DUE] = NEVER
+    mark = sink.cursor[MARKS]
+    sink.marks[mark, 0] = sink.cursor[AT]
+    sink.marks[mark, 1] = begin
+    sink.marks[mark, 2] = pos
+    sink.marks[mark, 3] = sink.cursor[SLOT]
     sink.cursor[MARKS] += 1
     sink.cursor[POSITION] = pos
 
 
 @kernel
-def _empty_due(ints: I64, at: int, interval: int) -> int:
+def _empty_due(ints: I64, at: Int, interval: Int) -> Int:
     """Return the end of the next bar without a tick that a session calls for, or NEVER."""
     done = ints[at + DONE]
-    due = NEVER
+    due: Int = NEVER
     if done > 0 and interval >= MINUTE_NS:
         for i in range(SESSIONS, SESSIONS + 2 * SESSIONS_KEPT, 2):
-            start = max(done, ints[i] - ints[i] % interval)
-            if start < ints[i + 1]:
+            if ints[i + 1] > done:
+                # A division costs more than all the rest, and mid-session none is needed.
+                start = done if done >= ints[i] else max(done, ints[i] - ints[i] % interval)
                 due = min(due, start + interval)
     return due
 
 
 @kernel
-def _frame_due(fixed: Fixed, ints: I64, level: int) -> int:
-    """Return the full minute at which the waiting rows of a level go out, or NEVER."""
-    if ints[fixed.levels[level, INTS] + ROWS] == 0:
-        return NEVER
-    inside = ints[fixed.levels[level, ROW_INTS_AT]] - 1
-    return inside - inside % MINUTE_NS + MINUTE_NS
-
-
-@kernel
 def schedule(fixed: Fixed, ints: I64) -> None:
     """Set NEXT from the bars that are open, the frames that wait and the sessions that are known."""
-    due = NEVER
+    due: Int = NEVER
     for level in range(fixed.cascade):
         at, interval = fixed.levels[level, INTS], fixed.levels[level, INTERVAL]
         if ints[at + TICKS] > 0:
             due = min(due, ints[at + START] + interval)
         else:
             due = min(due, _empty_due(ints, at, interval))
-        due = min(due, _frame_due(fixed, ints, level))
+        due = min(due, ints[at + FRAME_DUE])
     ints[NEXT] = due
 
 
 @kernel
-def _close_instant(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, end: int) -> None:
+def _close_instant(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, end: Int) -> None:
     """Close what ends at this instant, finer bars first."""
     for level in range(fixed.cascade):
         at, interval = fixed.levels[level, INTS], fixed.levels[level, INTERVAL]
@@ -301,13 +306,13 @@ def _close_instant(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, 
                 ints[at + TICKS] = 0
         elif _empty_due(ints, at, interval) == end:
             close_bar(fixed, sink, names, ints, floats, level, end)
-        if _frame_due(fixed, ints, level) == end:
+        if ints[at + FRAME_DUE] == end:
             emit(fixed, sink, names, ints, floats, level)
     schedule(fixed, ints)
 
 
 @kernel
-def advance_to(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, time: int) -> bool:
+def advance_to(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, time: Int) -> bool:
     """Close every bar that ends at or before time; return False where the sink has no room left (call again)."""
     while ints[NEXT] <= time:
         if not has_room(fixed, sink):
@@ -317,7 +322,7 @@ def advance_to(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, time
 
 
 @kernel
-def begin_bar(fixed: Fixed, ints: I64, floats: F64, level: int, time: int) -> None:
+def begin_bar(fixed: Fixed, ints: I64, floats: F64, level: Int, time: Int) -> None:
     """Open the level's bar that time is in, and take over what was dropped while no bar was open."""
     at, interval = fixed.levels[level, INTS], fixed.levels[level, INTERVAL]
     open_bar(ints, floats, at, fixed.levels[level, FLOATS], time - time % interval)

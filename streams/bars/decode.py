@@ -7,7 +7,7 @@ and schemas/frames.py, which checks everything and knows every form, is asked in
 
 import numpy as np
 
-from schemas.binary import get_long
+from schemas.binary import Int, get_long
 from streams.bars.layout import F64, I64, U8, Columns
 from streams.numerics.jit import DISABLED, kernel
 from streams.numerics.memory import load_double, load_word
@@ -32,7 +32,7 @@ _SUMS = np.uint64(0x0101010101010101)
 
 
 @kernel
-def _get(data: U8, pos: int) -> tuple[int, int]:
+def _get(data: U8, pos: Int) -> tuple[Int, Int]:
     """Return a zigzag varint and the position after it, or -1 as position where it has more than 8 bytes."""
     word = load_word(data, pos)
     ends = ~word & _HIGH
@@ -48,7 +48,7 @@ def _get(data: U8, pos: int) -> tuple[int, int]:
 
 
 @kernel
-def _get_column(data: U8, pos: int, end: int, count: int, out: I64) -> int:
+def _get_column(data: U8, pos: Int, end: Int, count: Int, out: I64) -> Int:
     """Read one block of exactly count longs into out; return the position after the column, or -1."""
     found, pos = _get(data, pos)
     if found != count:
@@ -68,7 +68,7 @@ def _get_column(data: U8, pos: int, end: int, count: int, out: I64) -> int:
 
 
 @kernel
-def _skip_column(data: U8, pos: int, end: int, count: int) -> int:
+def _skip_column(data: U8, pos: Int, end: Int, count: Int) -> Int:
     """Pass over one block of exactly count longs of up to 8 bytes; return the position after the column, or -1."""
     found, pos = _get(data, pos)
     if found != count:
@@ -91,7 +91,7 @@ def _skip_column(data: U8, pos: int, end: int, count: int) -> int:
 
 
 @kernel
-def _get_doubles(data: U8, pos: int, end: int, count: int, out: F64) -> int:
+def _get_doubles(data: U8, pos: Int, end: Int, count: Int, out: F64) -> Int:
     """Read one block of exactly count doubles into out; return the position after the column, or -1."""
     found, pos = _get(data, pos)
     if pos < 0 or found != count or pos + 8 * count >= end or data[pos + 8 * count] != 0:
@@ -102,7 +102,7 @@ def _get_doubles(data: U8, pos: int, end: int, count: int, out: F64) -> int:
 
 
 @kernel
-def _get_times(data: U8, pos: int, end: int, time: I64, row_bytes_min: int) -> tuple[int, int]:
+def _get_times(data: U8, pos: Int, end: Int, time: I64, row_bytes_min: Int) -> tuple[Int, Int]:
     """Read base_ns and delta_ns into absolute times; return (rows, position after), or (-1, -1)."""
     base, pos = get_long(data, pos, end)
     if pos < 0 or base < 0 or base >= TIME_MAX:
@@ -125,7 +125,7 @@ def _get_times(data: U8, pos: int, end: int, time: I64, row_bytes_min: int) -> t
 
 
 @kernel
-def decode_usual(data: U8, pos: int, end: int, ticks: Columns) -> int:
+def decode_usual(data: U8, pos: Int, end: Int, ticks: Columns) -> Int:
     """Decode a TickFrame from behind its names up to end; return its rows, or -1: ask schemas/frames.py.
 
     data is padded behind its last payload. Kinds above 2 and times outside [0, TIME_MAX) make -1 as well.
@@ -158,12 +158,12 @@ def decode_usual(data: U8, pos: int, end: int, ticks: Columns) -> int:
 
 
 @kernel
-def bars_usual(data: U8, pos: int, end: int, interval: I64, ticks: Columns, bars: F64) -> int:
+def bars_usual(data: U8, pos: Int, end: Int, interval: I64, ticks: Columns, bars: F64) -> Int:
     """Decode a BarFrame as decode_usual. ticks: time (starts) and size (volume); bars: open to close, bid, ask."""
     if DISABLED:
         return -1
     interval[0], pos = _get(data, pos)
-    rows = np.int64(-1)
+    rows: Int = np.int64(-1)
     if pos >= 0:
         rows, pos = _get_times(data, pos, end, ticks.time, 50)
     if rows < 0:

@@ -9,6 +9,7 @@ With one open source and nothing held, ticks do not pass through here at all.
 
 import numpy as np
 
+from schemas.binary import Int
 from streams.bars.clean import apply_ticks, take_bar
 from streams.bars.layout import (
     CLOCK,
@@ -42,7 +43,7 @@ from streams.numerics.jit import entry, kernel
 
 
 @kernel
-def watermark(ints: I64) -> int:
+def watermark(ints: I64) -> Int:
     """Return the time before which nothing more comes: that of the slowest open source, or of the newest if none is."""
     least = np.int64(-1)
     newest = np.int64(0)
@@ -55,7 +56,7 @@ def watermark(ints: I64) -> int:
 
 
 @kernel
-def hold_row(ints: I64, held: I64, prices: F64, ranks: I64, time: int, source: int) -> int:
+def hold_row(ints: I64, held: I64, prices: F64, ranks: I64, time: Int, source: Int) -> Int:
     """Make room for a row in order; return its place. The hold must not be full."""
     place = ints[HELD]
     rank = ranks[source]
@@ -71,11 +72,11 @@ def hold_row(ints: I64, held: I64, prices: F64, ranks: I64, time: int, source: i
     held[place, HELD_TIME] = time
     held[place, HELD_SOURCE] = source
     ints[HELD] += 1
-    return place
+    return np.int64(place)
 
 
 @kernel
-def hold_tick(ints: I64, held: I64, prices: F64, ranks: I64, source: int, ticks: Columns, i: int) -> None:
+def hold_tick(ints: I64, held: I64, prices: F64, ranks: I64, source: Int, ticks: Columns, i: Int) -> None:
     """Put a tick into the hold; a late one at its source's newest time, to be counted there."""
     time = ticks.time[i]
     code = np.int64(ticks.code[i])
@@ -91,7 +92,7 @@ def hold_tick(ints: I64, held: I64, prices: F64, ranks: I64, source: int, ticks:
 
 
 @kernel
-def _drop_first(ints: I64, held: I64, prices: F64, count: int) -> None:
+def _drop_first(ints: I64, held: I64, prices: F64, count: Int) -> None:
     left = ints[HELD] - count
     for i in range(left):
         for k in range(HOLD_INTS):
@@ -102,7 +103,7 @@ def _drop_first(ints: I64, held: I64, prices: F64, count: int) -> None:
 
 
 @kernel
-def _ready(ints: I64, row: I64, ranks: I64, limit: int) -> bool:
+def _ready(ints: I64, row: I64, ranks: I64, limit: Int) -> bool:
     """Return whether a held row may go: before the watermark, or at it where nothing can come before it any more."""
     if row[HELD_TIME] != limit:
         return bool(row[HELD_TIME] < limit)
@@ -127,7 +128,7 @@ def _restart_indicators(fixed: Fixed, floats: F64) -> None:
 
 @kernel
 def _apply_first(
-    fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, held: I64, prices: F64, run: Columns, count: int
+    fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, held: I64, prices: F64, run: Columns, count: Int
 ) -> bool:
     """Apply the first count rows, which are ticks, or the first one, which is not; False: the sink has no room."""
     row = held[0]
@@ -202,7 +203,7 @@ def settle_rows(
 
 
 @entry
-def hold_split(ints: I64, held: I64, prices: F64, ranks: I64, time: int, source: int) -> None:
+def hold_split(ints: I64, held: I64, prices: F64, ranks: I64, time: Int, source: Int) -> None:
     """Put a split into the hold; behind what was released already it is done at once."""
     place = hold_row(ints, held, prices, ranks, max(time, ints[CLOCK]), source)
     held[place, HELD_CODE] = CODE_SPLIT

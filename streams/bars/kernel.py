@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from schemas.binary import Int
 from schemas.frames import frame_names, schema_id_of
 from schemas.ids import SCHEMA_IDS
 from streams.bars.beat import EVENT_ID, heartbeat_of
@@ -114,7 +115,7 @@ class State(NamedTuple):
 
 
 @kernel
-def hash_of(data: U8, start: int, stop: int) -> int:
+def hash_of(data: U8, start: Int, stop: Int) -> Int:
     """Return a hash of bytes, >= 0 (FNV-1a, 63 bits)."""
     value = np.int64(1469598103934665603)
     for i in range(start, stop):
@@ -123,7 +124,7 @@ def hash_of(data: U8, start: int, stop: int) -> int:
 
 
 @kernel
-def _equal(data: U8, start: int, stop: int, name: U8) -> bool:
+def _equal(data: U8, start: Int, stop: Int, name: U8) -> bool:
     if np.int64(name[0]) != stop - start:
         return False
     for i in range(stop - start):  # noqa: SIM110 (numba has no all() of a generator)
@@ -133,20 +134,20 @@ def _equal(data: U8, start: int, stop: int, name: U8) -> bool:
 
 
 @kernel
-def find_symbol(state: State, data: U8, start: int, stop: int) -> int:
+def find_symbol(state: State, data: U8, start: Int, stop: Int) -> Int:
     """Return the slot of a symbol, or -1. table: open addressing, slots + 1, 0 where free; its size is a power of 2."""
     mask = len(state.table) - 1
     place = hash_of(data, start, stop) & mask
     while state.table[place] != 0:
         slot = state.table[place] - 1
         if _equal(data, start, stop, state.symbols[slot]):
-            return slot
+            return np.int64(slot)
         place = (place + 1) & mask
     return np.int64(-1)
 
 
 @kernel
-def find_source(state: State, data: U8, start: int, stop: int) -> int:
+def find_source(state: State, data: U8, start: Int, stop: Int) -> Int:
     """Return the number of a source, or -1."""
     for source in range(len(state.sources)):
         if state.sources[source, 0] == 0:
@@ -157,7 +158,7 @@ def find_source(state: State, data: U8, start: int, stop: int) -> int:
 
 
 @kernel
-def _reject(sink: Sink, code: int) -> None:
+def _reject(sink: Sink, code: Int) -> None:
     mark = sink.marks[sink.cursor[MARKS]]
     mark[0] = sink.cursor[AT]
     mark[1] = code
@@ -169,8 +170,8 @@ def _reject(sink: Sink, code: int) -> None:
 
 @kernel
 def _apply_tick_frame(
-    fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: int, source: int, rows: int
-) -> int:
+    fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: Int, source: Int, rows: Int
+) -> Int:
     """Apply a decoded frame from row cursor[RESUME]; return a Status."""
     ints, floats, names = state.ints[slot], state.floats[slot], state.symbols[slot]
     held, prices = state.held[slot], state.held_prices[slot]
@@ -201,7 +202,7 @@ def _apply_tick_frame(
 
 
 @kernel
-def _level_of(fixed: Fixed, interval: int) -> int:
+def _level_of(fixed: Fixed, interval: Int) -> Int:
     """Return the level that source bars of an interval feed, or -1."""
     for level in range(len(fixed.levels)):
         own = fixed.levels[level, INTERVAL]
@@ -211,7 +212,7 @@ def _level_of(fixed: Fixed, interval: int) -> int:
 
 
 @kernel
-def _unfit_bars(fixed: Fixed, scratch: Scratch, rows: int) -> int:
+def _unfit_bars(fixed: Fixed, scratch: Scratch, rows: Int) -> Int:
     """Return 0, or the member of Unfit that says why decoded bars are of no use."""
     interval, time = scratch.interval[0], scratch.ticks.time
     level = _level_of(fixed, interval) if interval > 0 else -1
@@ -226,10 +227,10 @@ def _unfit_bars(fixed: Fixed, scratch: Scratch, rows: int) -> int:
 
 
 @kernel
-def _hold_bar(state: State, scratch: Scratch, slot: int, source: int, level: int, i: int) -> None:
+def _hold_bar(state: State, scratch: Scratch, slot: Int, source: Int, level: Int, i: Int) -> None:
     """Put a source bar into the hold at its start."""
     ints, held, prices = state.ints[slot], state.held[slot], state.held_prices[slot]
-    start = scratch.ticks.time[i]
+    start = np.int64(scratch.ticks.time[i])
     place = hold_row(ints, held, prices, state.ranks, start, source)
     held[place, HELD_CODE] = CODE_BAR
     held[place, HELD_SIZE] = scratch.ticks.size[i]
@@ -241,8 +242,8 @@ def _hold_bar(state: State, scratch: Scratch, slot: int, source: int, level: int
 
 @kernel
 def _apply_bar_frame(
-    fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: int, source: int, rows: int
-) -> int:
+    fixed: Fixed, sink: Sink, state: State, scratch: Scratch, slot: Int, source: Int, rows: Int
+) -> Int:
     """Apply a decoded frame of bars from row cursor[RESUME]; return a Status."""
     ints, floats, names = state.ints[slot], state.floats[slot], state.symbols[slot]
     held, held_prices = state.held[slot], state.held_prices[slot]
@@ -282,7 +283,7 @@ def _apply_bar_frame(
 
 
 @kernel
-def _decode(fixed: Fixed, sink: Sink, scratch: Scratch, data: U8, pos: int, end: int, ticks: bool) -> int:
+def _decode(fixed: Fixed, sink: Sink, scratch: Scratch, data: U8, pos: Int, end: Int, ticks: bool) -> Int:
     """Return the rows of a frame, decoded into scratch here or by Python before; -1: Python must; < -100: of Unfit."""
     rows = sink.cursor[DECODED]
     if rows == 0:
@@ -294,11 +295,11 @@ def _decode(fixed: Fixed, sink: Sink, scratch: Scratch, data: U8, pos: int, end:
         unfit = _unfit_bars(fixed, scratch, rows)
         if unfit > 0:
             return -100 - unfit
-    return rows
+    return np.int64(rows)
 
 
 @entry
-def settle_slots(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, last: int) -> int:
+def settle_slots(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, last: Int) -> Int:
     """Let slots cursor[RESUME] to last go on as far as their watermark allows; return a Status. AT is set already."""
     for slot in range(sink.cursor[RESUME], last + 1):
         sink.cursor[RESUME] = slot
@@ -319,7 +320,7 @@ def settle_slots(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, last:
 
 
 @kernel
-def _take_heartbeat(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, start: int, end: int) -> int:
+def _take_heartbeat(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, start: Int, end: Int) -> Int:
     """Take a heartbeat of the whole partition, as events.py would; return a Status: OTHER_RECORD where it is none."""
     time = heartbeat_of(data, start, end, scratch.span)
     if time < 0:
@@ -328,7 +329,7 @@ def _take_heartbeat(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, da
     if source < 0:
         return OTHER_RECORD
     cursor = sink.cursor
-    last = np.int64(0)
+    last: Int = np.int64(0)
     for slot in range(len(state.ints)):
         if slot > 0 and state.symbols[slot, 0] == 0:
             break
@@ -346,7 +347,7 @@ def _take_heartbeat(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, da
 
 
 @entry
-def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, bounds: I64) -> int:
+def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, bounds: I64) -> Int:
     """Take records cursor[RECORD] and on; return a Status. bounds: int64 (n + 1,), where each begins in data."""
     cursor, span = sink.cursor, scratch.span
     for record in range(cursor[RECORD], len(bounds) - 1):
@@ -402,6 +403,6 @@ def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, boun
 
 
 @entry
-def hash_bytes(data: U8) -> int:
+def hash_bytes(data: U8) -> Int:
     """Return hash_of a whole array."""
     return hash_of(data, 0, len(data))

@@ -57,7 +57,9 @@ DONE = 5
 """End of the last bar that was closed or passed over; 0: no bar yet."""
 ROWS = 6
 """Closed rows that wait for their frame."""
-LEVEL_INTS = 7
+FRAME_DUE = 7
+"""Full minute at which they go out; NEVER: none wait."""
+LEVEL_INTS = 8
 ROW_INTS = 5
 """A waiting row: end, volume, trades, dropped, session."""
 
@@ -211,7 +213,7 @@ def layout_of(
     """Return the layout for these parameters (checked by the caller)."""
     levels = np.zeros((len(intervals_s) + len(bar_intervals_s), LEVEL_COLUMNS), np.int64)
     ints, floats, room = LEVELS, LEVELS_FLOAT, 0
-    fresh: list[tuple[int, int]] = []
+    fresh: list[tuple[int, int, int]] = []
     blob = b""
     for level, seconds in enumerate((*intervals_s, *bar_intervals_s)):
         rows = second_rows if seconds < 60 else 1
@@ -234,7 +236,7 @@ def layout_of(
             rows,
             *span,
         )
-        fresh.append((floats, state))
+        fresh.append((ints, floats, state))
         blob += text
         room += 512 + len(text) + rows * (4 * 10 + 1 + 8 * (ROW_FLOATS + len(names)))
         ints = row_ints + rows * ROW_INTS
@@ -243,7 +245,8 @@ def layout_of(
     new_ints[NEXT] = NEVER
     new_floats = np.zeros(floats, np.float64)
     new_floats[:LEVELS_FLOAT] = np.nan
-    for start, state in fresh:
+    for at, start, state in fresh:
+        new_ints[at + FRAME_DUE] = NEVER
         new_floats[start:state] = np.nan
     header = np.frombuffer(header_of("FeatureFrame"), np.uint8).copy()
     fixed = Fixed(

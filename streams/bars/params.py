@@ -27,7 +27,7 @@ class Params:
     settings: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     symbols_max: int = 4_096
     hold_rows_max: int = 4_096
-    output_bytes_max: int = 4_000_000
+    output_bytes_max: int = 1_000_000
 
 
 def checked(params: Params) -> Layout:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from schemas.binary import Int
 from streams.bars import slow
 from streams.bars.hold import force_row, settle_rows
 from streams.bars.layout import (
@@ -48,20 +49,20 @@ else:
 
     @routine(*(_i,) * 13)
     def _release(
-        address: int,
-        task: int,
-        names: int,
-        ints: int,
-        floats: int,
-        held: int,
-        prices: int,
-        rows: int,
-        ranks: int,
-        time: int,
-        code: int,
-        price: int,
-        size: int,
-    ) -> int:
+        address: Int,
+        task: Int,
+        names: Int,
+        ints: Int,
+        floats: Int,
+        held: Int,
+        prices: Int,
+        rows: Int,
+        ranks: Int,
+        time: Int,
+        code: Int,
+        price: Int,
+        size: Int,
+    ) -> Int:
         words = ints_at(address, WORDS)
         fixed, sink = slow.fixed_at(words), slow.sink_at(words)
         name = bytes_at(names, NAME_BYTES_MAX + 1)
@@ -78,7 +79,7 @@ else:
     @kernel
     def _call(
         fixed: Fixed,
-        task: int,
+        task: Int,
         names: U8,
         ints: I64,
         floats: F64,
@@ -86,25 +87,27 @@ else:
         prices: F64,
         run: Columns,
         ranks: I64,
-    ) -> int:
+    ) -> Int:
         words = fixed.close
-        return call(
-            words[RELEASE_ADDRESS],
-            (
-                np.int64(words.ctypes.data),
-                np.int64(task),
-                np.int64(names.ctypes.data),
-                np.int64(ints.ctypes.data),
-                np.int64(floats.ctypes.data),
-                np.int64(held.ctypes.data),
-                np.int64(prices.ctypes.data),
-                np.int64(len(held)),
-                np.int64(ranks.ctypes.data),
-                np.int64(run.time.ctypes.data),
-                np.int64(run.code.ctypes.data),
-                np.int64(run.price.ctypes.data),
-                np.int64(run.size.ctypes.data),
-            ),
+        return np.int64(
+            call(
+                words[RELEASE_ADDRESS],
+                (
+                    np.int64(words.ctypes.data),
+                    np.int64(task),
+                    np.int64(names.ctypes.data),
+                    np.int64(ints.ctypes.data),
+                    np.int64(floats.ctypes.data),
+                    np.int64(held.ctypes.data),
+                    np.int64(prices.ctypes.data),
+                    np.int64(len(held)),
+                    np.int64(ranks.ctypes.data),
+                    np.int64(run.time.ctypes.data),
+                    np.int64(run.code.ctypes.data),
+                    np.int64(run.price.ctypes.data),
+                    np.int64(run.size.ctypes.data),
+                ),
+            )
         )
 
     @kernel

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from schemas.binary import Int
 from streams.bars import close
 from streams.bars.layout import CURSORS, F64, I64, LEVEL_COLUMNS, NAME_BYTES_MAX, U8, Fixed, Layout, Sink
 from streams.numerics.jit import DISABLED, kernel
@@ -22,10 +23,10 @@ RELEASE_ADDRESS = 25
 """Places in Fixed.close; the rest of it is read here alone."""
 
 
-def with_addresses(layout: Layout, sink: Sink, release: int) -> Fixed:
+def with_addresses(layout: Layout, sink: Sink, release: Int) -> Fixed:
     """Return layout.fixed with how closing and releasing are called; sink and the layout's arrays must outlive it."""
     fixed = layout.fixed
-    words: list[int] = [0 if DISABLED else _close.address]
+    words: list[Any] = [0 if DISABLED else _close.address]
     for array in (fixed.levels, fixed.plan, fixed.settings, fixed.blob, fixed.header, *sink):
         words += (array.ctypes.data, len(array))
     words += (fixed.cascade, fixed.state_size, fixed.room_bytes, fixed.update)
@@ -64,7 +65,7 @@ else:
         )
 
     @routine(_i, _i, _i, _i, _i, _i, _i)
-    def _close(address: int, task: int, names: int, ints: int, floats: int, level: int, time: int) -> int:
+    def _close(address: Int, task: Int, names: Int, ints: Int, floats: Int, level: Int, time: Int) -> Int:
         words = ints_at(address, WORDS)
         fixed, sink = fixed_at(words), sink_at(words)
         name = bytes_at(names, NAME_BYTES_MAX + 1)
@@ -75,27 +76,29 @@ else:
         return np.int64(1)
 
     @kernel
-    def _call(fixed: Fixed, task: int, names: U8, ints: I64, floats: F64, level: int, time: int) -> int:
+    def _call(fixed: Fixed, task: Int, names: U8, ints: I64, floats: F64, level: Int, time: Int) -> Int:
         words = fixed.close
-        return call(
-            words[0],
-            (
-                np.int64(words.ctypes.data),
-                np.int64(task),
-                np.int64(names.ctypes.data),
-                np.int64(ints.ctypes.data),
-                np.int64(floats.ctypes.data),
-                np.int64(level),
-                np.int64(time),
-            ),
+        return np.int64(
+            call(
+                words[0],
+                (
+                    np.int64(words.ctypes.data),
+                    np.int64(task),
+                    np.int64(names.ctypes.data),
+                    np.int64(ints.ctypes.data),
+                    np.int64(floats.ctypes.data),
+                    np.int64(level),
+                    np.int64(time),
+                ),
+            )
         )
 
     @kernel
-    def advance_to(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, time: int) -> bool:
+    def advance_to(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, time: Int) -> bool:
         """Call close.advance_to."""
         return _call(fixed, ADVANCE, names, ints, floats, 0, time) != 0
 
     @kernel
-    def close_bar(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: int, end: int) -> None:
+    def close_bar(fixed: Fixed, sink: Sink, names: U8, ints: I64, floats: F64, level: Int, end: Int) -> None:
         """Call close.close_bar."""
         _call(fixed, CLOSE, names, ints, floats, level, end)

@@ -3,7 +3,7 @@
 A rise of the high above the one before counts as +DM where it exceeds the fall of the low (and the other way round for
 -DM). Sums over n bars of +DM, -DM and the true range begin plain and go on as s - s / n + new. plus_di is
 100 * +DM / TR, minus_di likewise, dx = 100 * |plus_di - minus_di| / (plus_di + minus_di), adx = Wilder's mean of dx;
-0 where a divisor is 0. The indicators are warm after n + 1 bars, adx after 2 n. Source: J. Welles Wilder, New Concepts
+0 where a divisor is 0. Warm after 2 n bars (the indicators after n + 1). Source: J. Welles Wilder, New Concepts
 in Technical Trading Systems (1978). TA-Lib's first sum has n - 1 terms: the two meet as the start fades.
 """
 

@@ -11,9 +11,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,19 +53,20 @@ def _cache_folder() -> Path:
     return folder
 
 
+_config: Any = config
 CACHE_FOLDER = _cache_folder()
-numba.config.CACHE_DIR = str(CACHE_FOLDER)
-DISABLED = bool(numba.config.DISABLE_JIT)
+_config.CACHE_DIR = str(CACHE_FOLDER)
+DISABLED = bool(_config.DISABLE_JIT)
 """Kernels run as plain Python (NUMBA_DISABLE_JIT=1): for coverage, never for work."""
 
 
 def kernel(function: F) -> F:
     """Compile a function that other kernels call: no GIL, division by zero gives inf or NaN, no fastmath."""
-    compiled: F = numba.njit(nogil=True, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast(F, compiled)
 
 
 def entry(function: F) -> F:
     """Compile a function that Python calls: as kernel, and its machine code is kept on disk."""
-    compiled: F = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-    return compiled
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    return cast(F, compiled)

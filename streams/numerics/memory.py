@@ -1,7 +1,7 @@
-"""Read 8 bytes at any position of a uint8 array, in one instruction.
+"""Read or write 8 bytes at any position of a uint8 array, in one instruction.
 
-A slice's `.view` costs a reference count each; these are plain unaligned loads. They check no bounds: the caller pads
-its buffer with `PADDING` bytes.
+A slice's `.view` costs a reference count each; these are plain unaligned accesses. They check no bounds: the caller
+pads what it reads with `PADDING` bytes, and has room for what it writes.
 """
 
 from typing import Any
@@ -31,6 +31,18 @@ def _loader(kind: Any) -> Any:
     return load
 
 
+@intrinsic
+def _store(typing_context: Any, data: Any, at: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(array.data, [arguments[1]]), arguments[2].type.as_pointer())
+        stored = builder.store(arguments[2], pointer)
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.none(data, types.int64, types.float64), generate
+
+
 if DISABLED:
 
     def load_word(data: Any, at: Any) -> Any:
@@ -39,6 +51,12 @@ if DISABLED:
     def load_double(data: Any, at: Any) -> Any:
         return data[at : at + 8].view(np.float64)[0]
 
+    def _store_slowly(data: Any, at: Any, value: Any) -> None:
+        data[at : at + 8].view(np.float64)[0] = value
+
+    store_double: Any = _store_slowly
+
 else:
+    store_double = _store
     load_word = _loader(types.uint64)
     load_double = _loader(types.float64)

@@ -9,8 +9,9 @@ keeps the arrays alive. Without the JIT the functions are called as they are, an
 from collections.abc import Callable
 from typing import Any
 
+import numba
 from llvmlite import ir
-from numba import carray, cfunc, types
+from numba import cfunc, types
 from numba.extending import intrinsic
 
 from streams.numerics.jit import kernel
@@ -22,7 +23,7 @@ def routine(*arguments: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @intrinsic
-def call(typing_context: Any, address: Any, arguments: Any) -> Any:
+def _call(typing_context: Any, address: Any, arguments: Any) -> Any:
     """Call the routine at an address with a tuple of arguments; return its int64."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -33,13 +34,18 @@ def call(typing_context: Any, address: Any, arguments: Any) -> Any:
     return types.int64(types.int64, arguments), generate
 
 
+call: Any = _call
+_carray: Any = getattr(numba, "carray")  # noqa: B009 (numba exports it without saying so)
+_types: Any = types
+
+
 def _pointer(kind: Any) -> Any:
     @intrinsic
     def pointer_at(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
 
-        return types.CPointer(kind)(types.int64), generate
+        return _types.CPointer(kind)(_types.int64), generate
 
     return pointer_at
 
@@ -50,30 +56,30 @@ _byte_pointer = _pointer(types.uint8)
 
 
 @kernel
-def ints_at(address: int, length: int) -> Any:
+def ints_at(address: Any, length: Any) -> Any:
     """Return the int64 array (length,) at an address."""
-    return carray(_int_pointer(address), (length,))
+    return _carray(_int_pointer(address), (length,))
 
 
 @kernel
-def floats_at(address: int, length: int) -> Any:
+def floats_at(address: Any, length: Any) -> Any:
     """Return the float64 array (length,) at an address."""
-    return carray(_float_pointer(address), (length,))
+    return _carray(_float_pointer(address), (length,))
 
 
 @kernel
-def bytes_at(address: int, length: int) -> Any:
+def bytes_at(address: Any, length: Any) -> Any:
     """Return the uint8 array (length,) at an address."""
-    return carray(_byte_pointer(address), (length,))
+    return _carray(_byte_pointer(address), (length,))
 
 
 @kernel
-def table_at(address: int, rows: int, columns: int) -> Any:
+def table_at(address: Any, rows: Any, columns: Any) -> Any:
     """Return the int64 array (rows, columns) at an address."""
-    return carray(_int_pointer(address), (rows, columns))
+    return _carray(_int_pointer(address), (rows, columns))
 
 
 @kernel
-def prices_at(address: int, rows: int, columns: int) -> Any:
+def prices_at(address: Any, rows: Any, columns: Any) -> Any:
     """Return the float64 array (rows, columns) at an address."""
-    return carray(_float_pointer(address), (rows, columns))
+    return _carray(_float_pointer(address), (rows, columns))

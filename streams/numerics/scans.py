@@ -18,7 +18,7 @@ def sum_in_order(values: F64, start: float = 0.0) -> float:
 
 
 @kernel
-def smooth_exponentially(state: F64, period: int, value: float) -> float:
+def smooth_exponentially(state: F64, period: float, value: float) -> float:
     """Return the exponential mean, NaN before `period` values; it begins at their plain mean.
 
     state: float64 (2,), zeros at first: values seen (up to period), and the sum of those or the mean.
@@ -35,7 +35,7 @@ def smooth_exponentially(state: F64, period: int, value: float) -> float:
 
 
 @kernel
-def smooth_wilder(state: F64, period: int, value: float) -> float:
+def smooth_wilder(state: F64, period: float, value: float) -> float:
     """Return Wilder's mean, weight 1 / period for the new value, NaN before `period` values. state: as above."""
     if state[0] < period:
         state[0] += 1.0

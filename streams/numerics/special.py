@@ -9,6 +9,8 @@ import numpy as np
 
 from streams.numerics.jit import kernel
 
+Int = int | np.int64
+
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
 INVERSE_LN2 = 1.44269504088896338700
@@ -29,7 +31,7 @@ def canonical(value: float) -> float:
 
 
 @kernel
-def power_of_two(exponent: int) -> float:
+def power_of_two(exponent: Int) -> float:
     """Return 2.0 ** exponent, exact, for -1022 <= exponent <= 1023."""
     return np.int64((exponent + 1023) << 52).view(np.float64)
 
@@ -78,7 +80,7 @@ def log(value: float) -> float:
         return -np.inf
     if value == np.inf:
         return np.inf
-    exponent = 0
+    exponent: Int = 0
     if value < 2.2250738585072014e-308:
         value *= 1.8014398509481984e16
         exponent = -54
