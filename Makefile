@@ -31,7 +31,7 @@ bench: $(STAMP) ## measure speed and latency against the goals (JSON and a table
 	@$(BIN)/aiots bench $(ARGS)
 
 soak: $(STAMP) ## run ten minutes under load: memory flat, checkpoints on time
-	@$(BIN)/pytest -m soak $(ARGS)
+	@$(BIN)/aiots soak $(ARGS)
 
 install: $(STAMP) ## create .venv and install the pinned packages
 

@@ -39,6 +39,7 @@ accounts = ["paper"]
 second_rows = 1
 [stages.signals]
 strategies = ["every_bar"]
+settings = { every_bar = { lifetime_s = 60 } }
 [mandates.paper]
 capital_cents = 100_000_000_000
 """
@@ -79,18 +80,23 @@ def run(context: Context) -> None:
     """Measure frame -> signal and frame -> verdict."""
     with context.cluster(SECTION) as cluster:
         world = cluster.world("latency", PARTITIONS, SETTINGS)
-        start_pipeline(context, world)
+        processes = start_pipeline(context, world)
         seconds = context.size(12, 3)
         measure(context, world, "warm", 0, seconds, opens=True)
         rows, second = [], 0
+        before = {process.name: process.cpu_seconds() for process in processes}
         for number in range(context.rounds):
             second += int(RATE * seconds / 9) + 60
             context.say(f"{SECTION}: run {number + 1} of {context.rounds}, {seconds} s at {RATE} frames/s")
             rows.append(measure(context, world, f"run{number}", second, seconds))
-        report(context, rows, seconds)
+        spent = {process.name: process.cpu_seconds() - before[process.name] for process in processes}
+        total_s = context.rounds * seconds
+        shares = ", ".join(f"{name.split('-')[1]} {spent_s / total_s:.0%}" for name, spent_s in spent.items())
+        context.note(f"latency: processor time of each process, of one core: {shares}")
+        report(context, rows)
 
 
-def report(context: Context, rows: list[dict[str, float]], seconds: int) -> None:
+def report(context: Context, rows: list[dict[str, float]]) -> None:
     """Add the median of each figure over the runs."""
     median = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     samples = min(row["samples"] for row in rows)
