@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.frames import FRAME_ROWS_MAX
-from streams.bars.kernel import Scratch, State, hash_bytes
+from streams.bars.kernel import Scratch, State
 from streams.bars.layout import (
     HELD,
     HOLD_FLOATS,
@@ -20,6 +20,7 @@ from streams.bars.layout import (
     Columns,
     Layout,
 )
+from streams.bars.names import hash_bytes
 
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]

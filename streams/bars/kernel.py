@@ -44,6 +44,7 @@ from streams.bars.layout import (
     Fixed,
     Sink,
 )
+from streams.bars.names import equal, hash_of
 from streams.bars.release import force_one, settle
 from streams.numerics.jit import entry, kernel
 
@@ -115,32 +116,13 @@ class State(NamedTuple):
 
 
 @kernel
-def hash_of(data: U8, start: Int, stop: Int) -> Int:
-    """Return a hash of bytes, >= 0 (FNV-1a, 63 bits)."""
-    value = np.int64(1469598103934665603)
-    for i in range(start, stop):
-        value = ((value ^ np.int64(data[i])) * np.int64(1099511628211)) & np.int64(0x7FFFFFFFFFFFFFFF)
-    return value
-
-
-@kernel
-def _equal(data: U8, start: Int, stop: Int, name: U8) -> bool:
-    if np.int64(name[0]) != stop - start:
-        return False
-    for i in range(stop - start):  # noqa: SIM110 (numba has no all() of a generator)
-        if data[start + i] != name[1 + i]:
-            return False
-    return True
-
-
-@kernel
 def find_symbol(state: State, data: U8, start: Int, stop: Int) -> Int:
     """Return the slot of a symbol, or -1. table: open addressing, slots + 1, 0 where free; its size is a power of 2."""
     mask = len(state.table) - 1
     place = hash_of(data, start, stop) & mask
     while state.table[place] != 0:
         slot = state.table[place] - 1
-        if _equal(data, start, stop, state.symbols[slot]):
+        if equal(data, start, stop, state.symbols[slot]):
             return np.int64(slot)
         place = (place + 1) & mask
     return np.int64(-1)
@@ -152,7 +134,7 @@ def find_source(state: State, data: U8, start: Int, stop: Int) -> Int:
     for source in range(len(state.sources)):
         if state.sources[source, 0] == 0:
             break
-        if _equal(data, start, stop, state.sources[source]):
+        if equal(data, start, stop, state.sources[source]):
             return source
     return -1
 
@@ -400,9 +382,3 @@ def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, boun
         cursor[RESUME] = 0
         cursor[DECODED] = 0
     return DONE
-
-
-@entry
-def hash_bytes(data: U8) -> Int:
-    """Return hash_of a whole array."""
-    return hash_of(data, 0, len(data))

@@ -390,4 +390,4 @@ def test_outputs_larger_than_the_buffer_come_in_pieces() -> None:
     small = Analytics(Params())
     smallest = Params(output_bytes_max=int(small._fixed.room_bytes))
     assert make(smallest, 0, 1).apply(payloads) == small.apply(payloads)
-    assert len(decode(small.apply([frame([Tick(30_001.0, 1.0)]), heartbeat(30_060.0)])[0].payload).close) == 1  # type: ignore
+    assert len(decode(small.apply([frame([Tick(30_001.0, 1.0)]), heartbeat(30_060.0)])[0].payload).close) == 1  # type: ignore[union-attr]
