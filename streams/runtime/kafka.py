@@ -31,6 +31,8 @@ KERNELS_SECONDS_SAID = 5.0
 GARBAGE_OBJECTS = 50_000
 ABORTED_CHECKPOINTS_MAX = 20
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+_RESTARTING = {KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART}
+"""What librdkafka says of partitions while the only broker comes back."""
 _GONE_SECONDS_MAX = 60.0
 
 
@@ -227,8 +229,23 @@ class StageProcess:
         self._group = self._consumer.consumer_group_metadata()
         for owned in due:
             assert owned.ready is not None
-            owned.commit = self._threads.submit(self._commit, owned, self._take(owned))
+            try:
+                pending = self._take(owned)
+            except KafkaException as failure:
+                self._postpone(owned, failure)
+                continue
+            owned.commit = self._threads.submit(self._commit, owned, pending)
             owned.checkpoint_due_s = now_s + self._options.checkpoint_seconds
+
+    def _postpone(self, owned: Owned, failure: KafkaException) -> None:
+        """A broker that is away is asked again in a second; _watch_broker ends the process when it stays away."""
+        error = failure.args[0]
+        if error.code() not in _PASSING and error.code() not in _RESTARTING and not error.retriable():
+            raise failure
+        if self._broker_gone_s is None:
+            self._broker_gone_s = time.monotonic()
+        owned.checkpoint_due_s = time.monotonic() + 1.0
+        log.warning("checkpoint.postponed", task=str(owned.key), reason=error.str())
 
     def _is_due(self, owned: Owned, now_s: float) -> bool:
         if owned.commit is not None and owned.commit.done():

@@ -6,7 +6,7 @@ import pytest
 
 from tests.kills.scenario import Outcome, Scenario, check, planned
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_500)]
+pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(1_800)]
 
 
 def run(folder: Path, kills: int, slots: int, seed: int, minutes: int) -> Outcome:
