@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from bench.analytics import fold_topic, write
 from bench.cluster import BenchError, Cluster
@@ -82,9 +83,8 @@ def run(context: Context) -> None:
 
 def write_json(context: Context, cluster: Cluster, days: list[Day]) -> int:
     """Write one JSON record a tick; return how many."""
-    from confluent_kafka.admin import AdminClient, NewTopic
-
-    for future in AdminClient(dict(cluster.kafka)).create_topics([NewTopic(JSON_TOPIC, 1)]).values():
+    admin = AdminClient(dict(cluster.kafka))  # it must live until its future has its result
+    for future in admin.create_topics([NewTopic(JSON_TOPIC, 1)]).values():
         future.result()
     producer = Producer(producer_settings(cluster.kafka, "bench-json"))
     count = context.size(RECORDS["quix"]["ticks"] + 1_000, 21_000)

@@ -53,6 +53,7 @@ class Work:
         self.ticks += ticks
         if self.records == self.count:
             seconds = time.perf_counter() - self.first_s
-            print(json.dumps({"records": self.records, "ticks": self.ticks, "seconds": seconds}), flush=True)
+            line = json.dumps({"records": self.records, "ticks": self.ticks, "seconds": seconds})
+            os.write(1, f"\n{line}\n".encode())  # Faust turns what is printed into log lines
             os._exit(0)
         return False
