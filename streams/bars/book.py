@@ -41,6 +41,7 @@ def new_scratch(hold_rows_max: int) -> Scratch:
         np.empty(FRAME_ROWS_MAX, np.uint8),
         np.empty(FRAME_ROWS_MAX, np.int64),
         np.empty((6, FRAME_ROWS_MAX)),
+        np.empty(6),
         np.zeros(1, np.int64),
         columns(hold_rows_max),
         np.zeros(4, np.int64),

@@ -96,6 +96,7 @@ class Scratch(NamedTuple):
     flags: U8
     condition: I64
     bars: F64
+    bar: F64
     interval: I64
     run: Columns
     span: I64
@@ -237,7 +238,7 @@ def _apply_bar_frame(
     direct = ints[OPEN_SOURCES] == bit and ints[HELD] == 0
     if level < fixed.cascade and not direct and len(held) == 0:
         return NO_HOLD
-    prices = np.empty(6)
+    prices = scratch.bar
     for i in range(sink.cursor[RESUME], rows):
         start, volume = scratch.ticks.time[i], scratch.ticks.size[i]
         for k in range(6):

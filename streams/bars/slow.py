@@ -11,7 +11,7 @@ from numba import types
 from schemas.binary import Int
 from streams.bars import close
 from streams.bars.layout import CURSORS, F64, I64, LEVEL_COLUMNS, NAME_BYTES_MAX, U8, Fixed, Layout, Sink
-from streams.numerics.jit import DISABLED, kernel
+from streams.numerics.jit import DISABLED, kernel, maker
 from streams.numerics.pointers import bytes_at, call, floats_at, ints_at, routine, table_at
 
 ADVANCE = 0
@@ -40,7 +40,7 @@ if DISABLED:
 else:
     _i = types.int64
 
-    @kernel
+    @maker
     def fixed_at(words: I64) -> Fixed:
         return Fixed(
             table_at(words[1], words[2], LEVEL_COLUMNS),
@@ -55,7 +55,7 @@ else:
             words,
         )
 
-    @kernel
+    @maker
     def sink_at(words: I64) -> Sink:
         return Sink(
             bytes_at(words[11], words[12]),

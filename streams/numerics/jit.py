@@ -54,6 +54,7 @@ def _cache_folder() -> Path:
 
 
 _config: Any = config
+_njit: Any = numba.njit
 CACHE_FOLDER = _cache_folder()
 _config.CACHE_DIR = str(CACHE_FOLDER)
 DISABLED = bool(_config.DISABLE_JIT)
@@ -61,12 +62,22 @@ DISABLED = bool(_config.DISABLE_JIT)
 
 
 def kernel(function: F) -> F:
-    """Compile a function that other kernels call: no GIL, division by zero gives inf or NaN, no fastmath."""
-    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    """Compile a function that other kernels call: no GIL, division by zero gives inf or NaN, no fastmath.
+
+    It counts no references and can make no arrays: all of them belong to the fold, whose entry holds them. Counting
+    took more time than closing a bar.
+    """
+    compiled: Any = _njit(nogil=True, error_model="numpy", _nrt=False)(function)
+    return cast(F, compiled)
+
+
+def maker(function: F) -> F:
+    """Compile a function that returns arrays to other compiled functions: as kernel, and references are counted."""
+    compiled: Any = _njit(nogil=True, error_model="numpy")(function)
     return cast(F, compiled)
 
 
 def entry(function: F) -> F:
     """Compile a function that Python calls: as kernel, and its machine code is kept on disk."""
-    compiled: Any = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    compiled: Any = _njit(nogil=True, error_model="numpy", cache=True)(function)
     return cast(F, compiled)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import cfunc, types
 from numba.extending import intrinsic
 
-from streams.numerics.jit import kernel
+from streams.numerics.jit import maker
 
 
 def routine(*arguments: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -55,31 +55,31 @@ _float_pointer = _pointer(types.float64)
 _byte_pointer = _pointer(types.uint8)
 
 
-@kernel
+@maker
 def ints_at(address: Any, length: Any) -> Any:
     """Return the int64 array (length,) at an address."""
     return _carray(_int_pointer(address), (length,))
 
 
-@kernel
+@maker
 def floats_at(address: Any, length: Any) -> Any:
     """Return the float64 array (length,) at an address."""
     return _carray(_float_pointer(address), (length,))
 
 
-@kernel
+@maker
 def bytes_at(address: Any, length: Any) -> Any:
     """Return the uint8 array (length,) at an address."""
     return _carray(_byte_pointer(address), (length,))
 
 
-@kernel
+@maker
 def table_at(address: Any, rows: Any, columns: Any) -> Any:
     """Return the int64 array (rows, columns) at an address."""
     return _carray(_int_pointer(address), (rows, columns))
 
 
-@kernel
+@maker
 def prices_at(address: Any, rows: Any, columns: Any) -> Any:
     """Return the float64 array (rows, columns) at an address."""
     return _carray(_float_pointer(address), (rows, columns))
