@@ -101,9 +101,9 @@ def shown(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 
-def print_table(report: Report, console: Console) -> None:
+def print_table(report: Report, console: Console, title: str = "aiots bench") -> None:
     """Print the figures as a table, and the notes under it."""
-    table = Table(title="aiots bench (smoke test: not judged)" if report.quick else "aiots bench", title_justify="left")
+    table = Table(title=f"{title} (smoke test: not judged)" if report.quick else title, title_justify="left")
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("figure", overflow="fold")
     for name in ("measured", "goal", "x peer", ""):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.cluster import Process, World
-from bench.context import Context
-from bench.figures import below
+from bench.context import Context, load_kernels
+from bench.figures import Figure, below
 from bench.latency import PARTITIONS, start_pipeline
 
 SECTION = "soak"
@@ -26,7 +26,7 @@ GROWTH_MB_MAX = 8.0
 CHECKPOINT_SECONDS = 5.0
 CHECKPOINT_AGE_MAX = 2 * CHECKPOINT_SECONDS
 LAG_RECORDS_MAX = 2_000
-TICKS_A_SECOND = 2_000
+TICKS_A_SECOND = 20_000
 SETTINGS = """
 accounts = ["paper"]
 [stages.signals]
@@ -46,6 +46,7 @@ class Samples:
 
 def run(context: Context, minutes: float) -> None:
     """Play for so long and judge."""
+    load_kernels(context)
     with context.cluster(SECTION) as cluster:
         world = cluster.world("soak", PARTITIONS, SETTINGS)
         processes = start_pipeline(context, world)
@@ -95,9 +96,10 @@ def judge(context: Context, name: str, samples: Samples) -> None:
     seconds, rss = np.array(samples.seconds[first:]), np.array(samples.rss_mb[first:])
     slope = float(np.polyfit(seconds / 3600, rss, 1)[0]) if len(rss) > 2 else 0.0
     growth = slope * float(seconds[-1] - seconds[0]) / 3600
-    flat = slope if growth > GROWTH_MB_MAX else min(slope, SLOPE_MB_PER_HOUR_MAX - 1.0)
-    note = f"median {statistics.median(rss):.0f} MB, slope {slope:+.1f} MB/h, {growth:+.1f} MB over the judged stretch"
-    context.add(below(SECTION, f"{name}: memory", flat, "MB/h", SLOPE_MB_PER_HOUR_MAX, note=note))
+    note = f"median {statistics.median(rss):.0f} MB, {growth:+.1f} MB over the judged stretch"
+    goal = f"< {SLOPE_MB_PER_HOUR_MAX:.0f}, or {GROWTH_MB_MAX:.0f} MB"
+    flat = slope < SLOPE_MB_PER_HOUR_MAX or growth < GROWTH_MB_MAX
+    context.add(Figure(SECTION, f"{name}: memory grows by", slope, "MB/h", goal, flat, note=note))
     if samples.age_s:
         oldest = max(samples.age_s)
         context.add(below(SECTION, f"{name}: oldest checkpoint", oldest, "s", CHECKPOINT_AGE_MAX))

@@ -36,7 +36,7 @@ def bench(
 
     from rich.console import Console
 
-    from bench.context import Context
+    from bench.context import Context, load_kernels
     from bench.figures import Report, print_table
     from bench.recording import data_folder
 
@@ -44,6 +44,7 @@ def bench(
     say = Console(stderr=True, highlight=False).print
     context = Context(home, report, data_folder(), lambda text: say(f"[dim]{text}[/]"), quick, 1 if quick else rounds)
     try:
+        load_kernels(context)
         for name in wanted:
             import_module(f"bench.{name}").run(context)
     finally:

@@ -36,5 +36,5 @@ def soak(
     finally:
         shutil.rmtree(home, ignore_errors=True)
         report.write(out)
-    print_table(report, console)
+    print_table(report, console, "aiots soak")
     raise typer.Exit(0 if report.ok else 1)
