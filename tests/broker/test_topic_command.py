@@ -151,7 +151,7 @@ def test_cat_follows_what_comes(
         assert producer.flush(10) == 0
         assert json.loads(process.stdout.readline())["record"]["symbol"] == "SPY"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.communicate()
