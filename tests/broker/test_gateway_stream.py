@@ -186,6 +186,7 @@ def test_a_repeated_record_is_sent_once(broker: Mapping[str, str], topics: Calla
         writer = Writer(broker, world)
         partition, early = writer.send("signals", signal(1), "SPY")
         writer.signals(2, 30, ("SPY",))
+        writer.flush()
         # The tail begins after the first record, so only priming can know it.
         async with gateway_on(broker, world, tail_messages_max=10) as gateway, subscriber(gateway) as client:
             await client.subscribe()
