@@ -160,6 +160,12 @@ def longs(column: NDArray[np.int64]) -> bytes:
 
 def read_doubles(data: bytes, pos: int) -> tuple[NDArray[np.float64], int]:
     """Read an array<double> of any number of blocks as a new column."""
+    head = data[pos]
+    # The usual column: one block of up to 63 items and the end mark.
+    if head and head < 0x80 and not head & 1:
+        end = pos + 1 + 4 * head
+        if end < len(data) and data[end] == 0:
+            return np.frombuffer(data, "<f8", head >> 1, pos + 1).astype(np.float64), end + 1
     parts = []
     while True:
         count, pos, stop = read_count(data, pos, 8)
@@ -174,6 +180,10 @@ def read_doubles(data: bytes, pos: int) -> tuple[NDArray[np.float64], int]:
 def read_longs(data: bytes, pos: int) -> tuple[NDArray[np.int64], int]:
     """Read an array<long> of any number of blocks as a new column."""
     values: list[int] = []
+    # The usual column of one item below 64: its block and the end mark.
+    if data[pos : pos + 1] == b"\x02" and data[pos + 2 : pos + 3] == b"\0" and data[pos + 1] < 0x80:
+        byte = data[pos + 1]
+        return np.array([(byte >> 1) ^ -(byte & 1)], np.int64), pos + 3
     while True:
         count, pos, stop = read_count(data, pos, 1)
         if count == 0:
