@@ -20,7 +20,7 @@ from aiots.mandates import DEFAULTS
 from bench.cluster import Process, World, until
 from bench.context import Context
 from bench.figures import below
-from bench.sender import Schedule
+from bench.sender import SYMBOLS, Schedule
 from deploy.local.process import free_port
 from schemas.records import Mandate, Verdict
 from schemas.wire import decode, name_of
@@ -44,6 +44,7 @@ settings = { every_bar = { lifetime_s = 60 } }
 capital_cents = 100_000_000_000
 """
 QUIET_SECONDS = 3.0
+WARM_SECONDS = 30
 
 
 @dataclass
@@ -82,18 +83,25 @@ def run(context: Context) -> None:
         world = cluster.world("latency", PARTITIONS, SETTINGS)
         processes = start_pipeline(context, world)
         seconds = context.size(12, 3)
-        measure(context, world, "warm", 0, seconds, opens=True)
-        rows, second = [], 0
+        # The broker compiles its own code for the first half minute, on the cores that are measured.
+        warm_seconds = context.size(WARM_SECONDS, 2)
+        measure(context, world, "warm", 0, warm_seconds, opens=True)
+        rows, second = [], bars_of(warm_seconds)
         before = {process.name: process.cpu_seconds() for process in processes}
         for number in range(context.rounds):
-            second += int(RATE * seconds / 9) + 60
             context.say(f"{SECTION}: run {number + 1} of {context.rounds}, {seconds} s at {RATE} frames/s")
             rows.append(measure(context, world, f"run{number}", second, seconds))
+            second += bars_of(seconds)
         spent = {process.name: process.cpu_seconds() - before[process.name] for process in processes}
         total_s = context.rounds * seconds
         shares = ", ".join(f"{name.split('-')[1]} {spent_s / total_s:.0%}" for name, spent_s in spent.items())
         context.note(f"latency: processor time of each process, of one core: {shares}")
         report(context, rows)
+
+
+def bars_of(seconds: int) -> int:
+    """Return how far event time goes in a run of so long, and a pause after it."""
+    return RATE * seconds // len(SYMBOLS) + 60
 
 
 def report(context: Context, rows: list[dict[str, float]]) -> None:
