@@ -79,8 +79,9 @@ def test_a_slow_client_is_dropped_and_others_never_wait(broker: Mapping[str, str
                     assert one["offset"] == number
                     largest = max(largest, gateway.hub.queue_bytes())
                 await writing
-                # One batch may stand above the bound, as it is measured after it came.
-                assert queue_bytes * 0.5 < largest < queue_bytes + 400_000
+                # One batch may stand above the bound, as it is measured after it came. How full the queue was when this
+                # loop looked is chance; that it was full at last is what the drop below says.
+                assert largest < queue_bytes + 400_000
                 messages, code, reason = await read_to_close(reader)
             assert code == 1013
             assert reason.startswith("slow: ")
