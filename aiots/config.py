@@ -11,8 +11,10 @@ The file is $AIOTS_CONFIG, else ./aiots.toml, else $XDG_CONFIG_HOME/aiots/config
     mark_interval_s = 5
     [mandates.paper]         # what an account may do, by the names of Mandate; the rest by default
     risk_fraction = 0.002
+    [rates]                  # zero rates by the day from which they hold (aiots/rates.py)
+    2023-07-27 = 0.055
 
-In the environment the three tables are JSON: AIOTS_PROCESSES='{"analytics": 2}', AIOTS_STAGES='{"router": {...}}'.
+In the environment the tables are JSON: AIOTS_PROCESSES='{"analytics": 2}', AIOTS_STAGES='{"router": {...}}'.
 
 The broker is that of KAFKA_BOOTSTRAP_SERVERS (with KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*; a secret may
 stand in a file that KAFKA_SASL_PASSWORD_FILE or KAFKA_SSL_KEY_PASSWORD_FILE names), else the embedded one on loopback.
@@ -91,6 +93,8 @@ class Config:
 
     mandates: Mapping[str, Mapping[str, object]] = field(default_factory=_empty)
     """What accounts may do where it is not the default (aiots/mandates.py); table [mandates.ACCOUNT] of the file."""
+    rates: Mapping[str, object] = field(default_factory=_empty)
+    """Zero rates by the day from which they hold (aiots/rates.py); table [rates] of the file."""
 
     def environment(self) -> dict[str, str]:
         """Return the AIOTS_* variables that give a child process these settings; KAFKA_* it inherits."""
@@ -99,6 +103,7 @@ class Config:
         variables["processes"] = json.dumps(dict(self.processes))
         for name, tables in (("stages", self.stage_params), ("mandates", self.mandates)):
             variables[name] = json.dumps({key: dict(params) for key, params in tables.items()})
+        variables["rates"] = json.dumps(dict(self.rates), default=str)
         return {f"AIOTS_{name.upper()}": str(value) for name, value in variables.items()}
 
 
@@ -119,13 +124,14 @@ def load_config(world: str | None = None, environ: Mapping[str, str] | None = No
             values[name] = _checked(parse, env[variable], variable)
         elif name in table:
             values[name] = _checked(parse, table[name], f"{path}: {name}")
-    known = {*_PARSERS, "processes", "stages", "mandates"}
+    known = {*_PARSERS, "processes", "stages", "mandates", "rates"}
     if unknown := sorted(set(table) - known):
         raise ConfigError(f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
     values.setdefault("state_dir", _default_state_dir(env))
     values["processes"] = _processes(*_table("processes", table, env, path))
     values["stage_params"] = _tables(*_table("stages", table, env, path))
     values["mandates"] = _tables(*_table("mandates", table, env, path))
+    values["rates"] = _mapping(*_table("rates", table, env, path))
     draft = Config(**values)
     kafka, embedded = _kafka(env, draft)
     return Config(**(values | {"kafka": kafka, "embedded": embedded}))
@@ -237,6 +243,12 @@ def _processes(value: Any, place: str) -> Mapping[str, int]:
         raise ConfigError(f"{place}: expected a table, was {value!r}")
     parse = _whole(0, 64)
     return MappingProxyType({name: _checked(parse, count, f"{place}.{name}") for name, count in value.items()})
+
+
+def _mapping(value: Any, place: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place}: expected a table, was {value!r}")
+    return MappingProxyType(dict(value))
 
 
 def _tables(value: Any, place: str) -> Mapping[str, Mapping[str, object]]:
