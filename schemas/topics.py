@@ -78,8 +78,12 @@ _REJECTS = (
     Topic("sources.rejects", "underlying, or file", ("Reject",), _kept(30)),
 )
 _CHECKPOINTS = tuple(Topic(f"{stage}.checkpoint", "task and state key", (), _COMPACTED) for stage in STAGES)
+_ARCHIVES = tuple(Topic(f"{stage}.archive", "task, day and state key", (), _kept(365)) for stage in STAGES)
+"""The last checkpoint of each day."""
 
-TOPICS: Mapping[str, Topic] = MappingProxyType({topic.name: topic for topic in (*_DATA, *_REJECTS, *_CHECKPOINTS)})
+TOPICS: Mapping[str, Topic] = MappingProxyType(
+    {topic.name: topic for topic in (*_DATA, *_REJECTS, *_CHECKPOINTS, *_ARCHIVES)}
+)
 """Every logical topic by name, data first."""
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.log.producer import QUIET
 
@@ -74,7 +74,8 @@ def read(
         return
     consumer = Consumer(reader_settings(kafka, "read_committed" if committed else "read_uncommitted"))
     try:
-        consumer.assign([TopicPartition(topic, partition, first if first > low else OFFSET_BEGINNING)])
+        # By number: librdkafka waits half a second before it asks where "the beginning" is.
+        consumer.assign([TopicPartition(topic, partition, max(first, low))])
         yield from _until(consumer, topic, partition, last, idle_seconds_max)
     finally:
         consumer.close()

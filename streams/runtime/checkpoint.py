@@ -8,6 +8,9 @@ All of one checkpoint is written in one Kafka transaction, to the partition of t
 | task/=key/n | the n-th chunk of a changed key's state; the first begins with the number of chunks |
 
 A key that is gone gets a tombstone. Chunks beyond the current number are stale and ignored.
+
+With the first checkpoint of another day the one before it, whole, goes into the archive topic under task/day/@ and
+task/day/=key/n: what a proof of that other day begins from.
 """
 
 import hashlib
@@ -47,6 +50,8 @@ class Manifest:
     topic_ids: Mapping[str, str]
     sequence: int
     drained: bool
+    day: str = ""
+    """Of the newest event that is known of, YYYY-MM-DD in UTC; empty before the first."""
     history: tuple[tuple[str, str, int], ...] = ()
     """(code, params, first input offset) of each build before this one."""
 
@@ -65,8 +70,8 @@ def params_hash(params: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def entries(key: TaskKey, manifest: Manifest, changes: Mapping[str, bytes | None]) -> Iterator[Entry]:
-    """Yield the records of a checkpoint: each changed key's chunks, then the manifest."""
+def entries(key: TaskKey | str, manifest: Manifest, changes: Mapping[str, bytes | None]) -> Iterator[Entry]:
+    """Yield the records of a checkpoint: each changed key's chunks, then the manifest. Their names begin with `key`."""
     for name, data in sorted(changes.items()):
         if data is None:
             yield _state_key(key, name, 0), None
@@ -78,7 +83,12 @@ def entries(key: TaskKey, manifest: Manifest, changes: Mapping[str, bytes | None
     yield f"{key}/@".encode(), json.dumps(_manifest_plain(manifest), sort_keys=True).encode()
 
 
-def decode(key: TaskKey, records: Iterable[Entry]) -> Checkpoint | None:
+def archive_name(key: TaskKey, day: str) -> str:
+    """Return what the names of an archived checkpoint's records begin with."""
+    return f"{key}/{day}"
+
+
+def decode(key: TaskKey | str, records: Iterable[Entry]) -> Checkpoint | None:
     """Return the newest checkpoint of a task among records in log order, None where there is none.
 
     Raises RefusedStartError where a checkpoint is not whole or of another format.
@@ -148,11 +158,11 @@ def _said(build: Build) -> str:
     return f"code {build.code} with parameters {build.params}"
 
 
-def _state_key(key: TaskKey, name: str, number: int) -> bytes:
+def _state_key(key: TaskKey | str, name: str, number: int) -> bytes:
     return f"{key}/={name}/{number}".encode()
 
 
-def _joined(key: TaskKey, chunks: Mapping[bytes, bytes]) -> dict[str, bytes]:
+def _joined(key: TaskKey | str, chunks: Mapping[bytes, bytes]) -> dict[str, bytes]:
     prefix, state = f"{key}/=".encode(), dict[str, bytes]()
     for name, first in chunks.items():
         if not name.endswith(b"/0"):
@@ -182,6 +192,7 @@ def _manifest_plain(manifest: Manifest) -> dict[str, Any]:
         "topic_ids": dict(manifest.topic_ids),
         "sequence": manifest.sequence,
         "drained": manifest.drained,
+        "day": manifest.day,
         "history": [list(row) for row in manifest.history],
     }
 
@@ -196,4 +207,5 @@ def _manifest(data: dict[str, Any]) -> Manifest:
     seen: dict[str, Place] = {origin: (place[0], place[1]) for origin, place in data["seen"].items()}
     snapshot = Snapshot(data["position"], seen, chain, ends)
     history = tuple((code, params, offset) for code, params, offset in data["history"])
-    return Manifest(snapshot, Build(**data["build"]), data["topic_ids"], data["sequence"], data["drained"], history)
+    build = Build(**data["build"])
+    return Manifest(snapshot, build, data["topic_ids"], data["sequence"], data["drained"], data.get("day", ""), history)

@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from schemas.topics import full_name
 from streams.log.producer import QUIET, BrokenLogError, LogProducer, client_name
+from streams.runtime.archive import day_of
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
@@ -50,6 +51,8 @@ class Owned:
     aborted: int = 0
     drained: bool = False
     told: tuple[int, int, int] = (0, 0, 0)
+    newest: bytes = b""
+    """The payload folded last."""
 
 
 class StageProcess:
@@ -159,6 +162,7 @@ class StageProcess:
             owned = self._owned.get((self._logical[place[0]], place[1]))
             if owned is not None and owned.ready is not None:
                 self._advance(owned.ready, batch)
+                owned.newest = batch[-1].value() or b""
 
     def _advance(self, ready: Recovered, batch: Sequence[Message]) -> None:
         names, send = self._names, self._producer.send
@@ -173,7 +177,7 @@ class StageProcess:
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         for place in places:
-            place.offset = OFFSET_BEGINNING
+            place.offset = self._log_start(place)
         consumer.incremental_assign(places)
         consumer.pause(places)
         self._group = consumer.consumer_group_metadata()
@@ -182,6 +186,15 @@ class StageProcess:
             task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, lambda: self._group)
             future = self._threads.submit(self._recover, key, task_log)
             self._owned[key.topic, key.partition] = Owned(key, future, task_log)
+
+    def _log_start(self, place: TopicPartition) -> int:
+        """Return an offset to stand at, paused, until recovery knows better. By number, as librdkafka waits half a
+        second before it asks where "the beginning" is."""
+        try:
+            low, _ = self._consumer.get_watermark_offsets(place, timeout=5.0)
+        except KafkaException:
+            return OFFSET_BEGINNING
+        return low
 
     def _recover(self, key: TaskKey, task_log: KafkaTaskLog) -> Recovered:
         fresh = fold_factory(self._stage, self._params, key.partition, self._options.partitions)
@@ -262,7 +275,7 @@ class StageProcess:
     def _take(self, owned: Owned, *, drained: bool = False) -> Pending:
         assert owned.ready is not None
         writer = owned.ready.checkpoints
-        return writer.take(owned.log.ends(writer.targets), drained=drained)
+        return writer.take(owned.log.ends(writer.targets), drained=drained, day=day_of(owned.newest))
 
     def _commit(self, owned: Owned, pending: Pending) -> None:
         assert owned.ready is not None

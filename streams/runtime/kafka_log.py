@@ -62,6 +62,7 @@ class KafkaTaskLog:
         self._ids = dict(ids)
         self._group = group
         self._checkpoint_topic = full_name(world, f"{key.stage}.checkpoint")
+        self._archive_topic = full_name(world, f"{key.stage}.archive")
         self._reader = Consumer(reader_settings(kafka))
         self._producer = Producer(
             {
@@ -147,12 +148,13 @@ class KafkaTaskLog:
             if time.monotonic() > deadline_s:
                 raise UnreadableLogError(f"{self._key}: the outputs' tails {sorted(ends)} cannot be read")
 
-    def commit(self, records: Iterable[Entry], position: int) -> None:
-        """Write the checkpoint's records and the group's offset in one transaction."""
+    def commit(self, records: Iterable[Entry], position: int, archive: Iterable[Entry] = ()) -> None:
+        """Write the checkpoint's records, the group's offset and what is to be archived in one transaction."""
         try:
             self._producer.begin_transaction()
-            for name, value in records:
-                self._producer.produce(self._checkpoint_topic, key=name, value=value, partition=self._key.partition)
+            for topic, written in ((self._checkpoint_topic, records), (self._archive_topic, archive)):
+                for name, value in written:
+                    self._producer.produce(topic, key=name, value=value, partition=self._key.partition)
             if self._group is not None:
                 place = TopicPartition(full_name(self._world, self._key.topic), self._key.partition, position)
                 self._producer.send_offsets_to_transaction([place], self._group(), 10.0)

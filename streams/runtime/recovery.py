@@ -14,6 +14,7 @@ from streams.runtime.checkpoint import (
     Entry,
     Manifest,
     RefusedStartError,
+    archive_name,
     check,
     decode,
     entries,
@@ -58,8 +59,8 @@ class TaskLog(Protocol):
         """Return each target's end offset."""
         ...
 
-    def commit(self, records: Iterable[Entry], position: int) -> None:
-        """Append the records of a checkpoint and the group's offset in one transaction.
+    def commit(self, records: Iterable[Entry], position: int, archive: Iterable[Entry] = ()) -> None:
+        """Append the records of a checkpoint, the group's offset and what is to be archived in one transaction.
 
         Raises CheckpointAbortedError or FencedError.
         """
@@ -159,12 +160,13 @@ class CheckpointWriter:
         self._taken = manifest.sequence
         self._unsaved: dict[str, bytes | None] = {}
 
-    def take(self, ends: Mapping[Target, int], *, drained: bool = False) -> Pending:
+    def take(self, ends: Mapping[Target, int], *, drained: bool = False, day: str = "") -> Pending:
         """Copy what changed since the last commit. Everything the task has emitted must be in the log (flushed).
 
         ends: each target's end, read before or after that flush but not after a later emission.
         drained: the task stops here. It is drained only if nothing in the log is ahead of it: else an old owner has
         written outputs that it has yet to give again, and another build would give others.
+        day: of the newest event folded, YYYY-MM-DD; the day before's last checkpoint is archived when it changes.
         """
         self._unsaved.update(self._task.fold.changed())
         ahead, before = self._task.catching_up(), self._manifest.snapshot.ends
@@ -172,7 +174,11 @@ class CheckpointWriter:
         kept = {target: before.get(target, 0) if target in ahead else end for target, end in ends.items()}
         self._taken += 1
         manifest = replace(
-            self._manifest, snapshot=self._task.snapshot(kept), sequence=self._taken, drained=drained and not ahead
+            self._manifest,
+            snapshot=self._task.snapshot(kept),
+            sequence=self._taken,
+            drained=drained and not ahead,
+            day=max(self._manifest.day, day),
         )
         return Pending(manifest, dict(self._unsaved))
 
@@ -180,9 +186,20 @@ class CheckpointWriter:
         """Write a checkpoint; after CheckpointAbortedError its changes are part of the next one taken."""
         assert pending.manifest.sequence > self._manifest.sequence, "an older checkpoint would undo a newer one"
         records = list(entries(self._task.key, pending.manifest, pending.changes))
-        self._log.commit(records, pending.manifest.snapshot.position)
+        self._log.commit(records, pending.manifest.snapshot.position, self._to_archive(pending.manifest.day))
         self._manifest = pending.manifest
         self.committed_position = pending.manifest.snapshot.position
         for name, data in pending.changes.items():
             if name in self._unsaved and self._unsaved[name] is data:
                 del self._unsaved[name]
+
+    def _to_archive(self, day: str) -> list[Entry]:
+        """Return the committed checkpoint, whole, where the next one is of a later day."""
+        key, last_day = self._task.key, self._manifest.day
+        if not last_day or day <= last_day:
+            return []
+        # What was committed lies in the log alone: the state has moved on.
+        saved = decode(key, self._log.checkpoint_records())
+        if saved is None or saved.manifest.day != last_day:
+            return []  # an attempt that was told to have failed has landed, with its archive
+        return list(entries(archive_name(key, last_day), saved.manifest, saved.state))

@@ -9,8 +9,8 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -19,30 +19,21 @@ from confluent_kafka import Message
 from schemas import wire
 from schemas.topics import full_name
 from streams.log.filter import find_header, split_headers
-from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Place, parse_place
+from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, parse_place
 from streams.log.reader import bounds, read
-from streams.runtime.checkpoint import Build
+from streams.runtime.archive import archived_before, day_of
+from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.kafka_log import topic_ids
 from streams.runtime.options import build_of, fold_factory, make_params
+from streams.runtime.recorded import DIGEST_BYTES, Recorded, Recordings, digest
 from streams.runtime.recovery import targets_of
-from streams.runtime.task import Outbound, Target, Task, TaskKey
+from streams.runtime.task import Outbound, Snapshot, Target, Task, TaskKey
 from streams.runtime.upgrade import newest_manifest
 from streams.stage import Stage
 from streams.topology import STAGES
 
 BATCH_RECORDS = 500
-DIGEST_BYTES = 16
 Params = Mapping[str, Mapping[str, object]]
-
-
-@dataclass
-class Recorded:
-    """What one origin has in one partition: distinct records, as digests, with the offset of each."""
-
-    digests: bytearray = field(default_factory=bytearray)
-    offsets: list[int] = field(default_factory=list)
-    duplicates: int = 0
-    newest: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +86,8 @@ def verify(
 ) -> Certificate:
     """Prove every stage of a world. Records appended to the inboxes after the call began are not looked at.
 
-    day: outputs of other days (UTC, by event time) are folded but neither compared in detail nor counted.
+    day: only outputs of this day (UTC, by event time) are compared and counted. Every task is folded from what was
+    archived of it at the end of an earlier day, from the log's start where nothing was.
     """
     stages = list(STAGES)
     names = sorted({topic for stage in stages for topic in (*stage.reads, *stage.writes)})
@@ -105,73 +97,75 @@ def verify(
         for topic in names
         for partition in range(partitions)
     }
-    recorded = _Recordings(kafka, world)
     certificate = Certificate(world, False, 0, 0, [], {}, [], environment())
-    for stage in stages:
-        for topic in stage.reads:
-            for partition in range(partitions):
-                key = TaskKey(stage.name, topic, partition)
-                progress(str(key))
-                made = make_params(stage, params.get(stage.name, {}))
-                proof = _Proof(kafka, world, _fresh(stage, key, made, ids, partitions), recorded, day)
-                proof.run(stage, build_of(stage, made), ends[topic, partition], partitions, certificate)
+    tasks = [
+        _Prepared(kafka, world, stage, TaskKey(stage.name, topic, partition), params, ids, partitions, day)
+        for stage in stages
+        for topic in stage.reads
+        for partition in range(partitions)
+    ]
+    recorded = Recordings(kafka, world, {one.task.origin: one.snapshot for one in tasks})
+    for one in tasks:
+        progress(one.said())
+        end = ends[one.task.key.topic, one.task.key.partition]
+        _Proof(kafka, world, one, recorded, day).run(end, certificate)
     for topic in names:
         certificate.topics[topic] = _summary(kafka, world, topic, partitions, ends)
     certificate.ok = not certificate.differences and certificate.records_compared > 0
     return certificate
 
 
-class _Recordings:
-    """Reads each output partition once and keeps digests by origin."""
+class _Prepared:
+    """A task at the place where its proof begins."""
 
-    def __init__(self, kafka: Mapping[str, str], world: str) -> None:
-        self._kafka, self._world = kafka, world
-        self._read: dict[Target, dict[bytes, Recorded]] = {}
+    def __init__(
+        self,
+        kafka: Mapping[str, str],
+        world: str,
+        stage: Stage,
+        key: TaskKey,
+        params: Params,
+        ids: Mapping[str, str],
+        partitions: int,
+        day: date | None,
+    ) -> None:
+        made = make_params(stage, params.get(stage.name, {}))
+        fold = fold_factory(stage, made, key.partition, partitions)()
+        self.build = build_of(stage, made)
+        self.task = Task(key, fold, f"{key.stage}/{key.partition}/{ids[key.topic]}", partitions)
+        self.targets = targets_of(key, stage.writes, partitions)
+        self.snapshot: Snapshot | None = None
+        self._archived_day = ""
+        if day is not None:
+            self._go_to(archived_before(kafka, world, key, day.isoformat(), self.build), ids)
 
-    def of(self, target: Target, origin: bytes) -> Recorded:
-        if target not in self._read:
-            self._read[target] = self._load(target)
-        return self._read[target].get(origin, Recorded())
+    def _go_to(self, archived: Checkpoint | None, ids: Mapping[str, str]) -> None:
+        if archived is None or archived.manifest.topic_ids.get(self.task.key.topic) != ids[self.task.key.topic]:
+            return
+        self.snapshot, self._archived_day = archived.manifest.snapshot, archived.manifest.day
+        self.task.restore(self.snapshot, archived.state)
 
-    def _load(self, target: Target) -> dict[bytes, Recorded]:
-        found: dict[bytes, Recorded] = {}
-        for message in read(self._kafka, full_name(self._world, target[0]), target[1]):
-            offset = message.offset() or 0
-            origin, text, _ = split_headers(message.headers(), b"foreign", offset)
-            one, place = found.setdefault(origin, Recorded()), parse_place(text)
-            if one.newest is not None and place <= one.newest:
-                one.duplicates += 1
-                continue
-            one.newest = place
-            one.digests += _digest_of(message)
-            one.offsets.append(offset)
-        return found
-
-    def fetch(self, target: Target, offset: int) -> Message:
-        return next(iter(read(self._kafka, full_name(self._world, target[0]), target[1], offset, offset + 1)))
-
-
-def _fresh(stage: Stage, key: TaskKey, params: Any, ids: Mapping[str, str], partitions: int) -> Task:
-    fold = fold_factory(stage, params, key.partition, partitions)()
-    return Task(key, fold, f"{key.stage}/{key.partition}/{ids[key.topic]}", partitions)
+    def said(self) -> str:
+        start = f" from the checkpoint of {self._archived_day}" if self.snapshot is not None else ""
+        return f"{self.task.key}{start}"
 
 
 class _Proof:
     """Folds one task's inbox and compares."""
 
     def __init__(
-        self, kafka: Mapping[str, str], world: str, task: Task, recorded: _Recordings, day: date | None
+        self, kafka: Mapping[str, str], world: str, prepared: _Prepared, recorded: Recordings, day: date | None
     ) -> None:
-        self._kafka, self._world, self._task, self._recorded, self._day = kafka, world, task, recorded, day
-        self._key, self._origin = task.key, task.origin.encode()
-        self._seen: dict[Target, int] = {}
+        self._kafka, self._world, self._task, self._recorded = kafka, world, prepared.task, recorded
+        self._day = None if day is None else day.isoformat()
+        self._key, self._origin, self._build = self._task.key, self._task.origin.encode(), prepared.build
+        self._seen: dict[Target, int] = dict.fromkeys(prepared.targets, 0)
         self._compared = 0
         self._differences: list[Difference] = []
 
-    def run(self, stage: Stage, build: Build, end: int, partitions: int, certificate: Certificate) -> None:
+    def run(self, end: int, certificate: Certificate) -> None:
         """Fold the inbox below `end`, and add what is found to the certificate."""
-        self._seen = dict.fromkeys(targets_of(self._key, stage.writes, partitions), 0)
-        self._check_build(build)
+        self._check_build()
         if not self._differences:
             self._fold(end)
         if not self._differences:
@@ -183,14 +177,15 @@ class _Proof:
         if bugs:
             certificate.bugs.append(f"{self._key}: {bugs} records were rejected as bug: see {self._key.stage}.rejects")
 
-    def _check_build(self, build: Build) -> None:
+    def _check_build(self) -> None:
         manifest = newest_manifest(self._kafka, self._world, self._key)
-        if manifest is not None and manifest.build != build:
-            self._differ(self._key.stage, self._key.partition, -1, "build", manifest.build, build)
+        if manifest is not None and manifest.build != self._build:
+            self._differ(self._key.stage, self._key.partition, -1, "build", manifest.build, self._build)
 
     def _fold(self, end: int) -> None:
         batch: list[Message] = []
-        for message in _inbox(self._kafka, self._world, self._key, end):
+        topic = full_name(self._world, self._key.topic)
+        for message in read(self._kafka, topic, self._key.partition, self._task.position, end):
             batch.append(message)
             if len(batch) == BATCH_RECORDS:
                 self._compare(batch)
@@ -204,11 +199,11 @@ class _Proof:
             target = (out.topic, out.partition)
             index = self._seen[target]
             self._seen[target] = index + 1
-            if self._day is not None and _day_of(out.payload) != self._day:
+            if self._day is not None and day_of(out.payload) != self._day:
                 continue
             recorded = self._recorded.of(target, self._origin)
             start = index * DIGEST_BYTES
-            if recorded.digests[start : start + DIGEST_BYTES] != _digest(out):
+            if recorded.digests[start : start + DIGEST_BYTES] != digest(out.headers, out.key, out.payload):
                 self._name_difference(out, target, recorded, index)
                 return
             self._compared += 1
@@ -240,26 +235,6 @@ class _Proof:
         self._differences.append(Difference(str(self._key), topic, partition, offset, what, str(there), str(here)))
 
 
-def _inbox(kafka: Mapping[str, str], world: str, key: TaskKey, end: int) -> Iterator[Message]:
-    return read(kafka, full_name(world, key.topic), key.partition, 0, end)
-
-
-def _digest(out: Outbound) -> bytes:
-    return _hash(out.headers, out.key, out.payload)
-
-
-def _digest_of(message: Message) -> bytes:
-    return _hash(message.headers(), bytes(message.key() or b""), bytes(message.value() or b""))
-
-
-def _hash(headers: Any, key: bytes, payload: bytes) -> bytes:
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    for part in (find_header(headers, ID_HEADER) or b"", find_header(headers, PREVIOUS_HEADER) or b"", key, payload):
-        digest.update(len(part).to_bytes(4, "little"))
-        digest.update(part)
-    return digest.digest()
-
-
 def _fields(message: Message, out: Outbound) -> Iterator[tuple[str, str, str]]:
     """Yield (name, recorded, computed) of what makes up a record, the payload field by field."""
     yield "id", _header(message.headers(), ID_HEADER), _header(out.headers, ID_HEADER)
@@ -269,12 +244,6 @@ def _fields(message: Message, out: Outbound) -> Iterator[tuple[str, str, str]]:
     yield "type", type(there).__name__, type(here).__name__
     for name in getattr(there, "__dataclass_fields__", {}):
         yield name, str(getattr(there, name)), str(getattr(here, name, None))
-
-
-def _day_of(payload: bytes) -> date | None:
-    record = _decoded(payload)
-    event_ns = getattr(record, "event_ns", None) or getattr(record, "base_ns", None)
-    return None if event_ns is None else datetime.fromtimestamp(event_ns / 1e9, UTC).date()
 
 
 def _decoded(payload: bytes) -> object:

@@ -8,6 +8,7 @@ with its own deaths (fenced, broker gone) is the supervisor's part, which this p
 import argparse
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -16,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
 
 from aiots.commands.backtest import publish_mandates
 from aiots.commands.control import publish
@@ -26,7 +29,7 @@ from aiots.pipeline import behind
 from deploy.local.admin import ensure_topics
 from deploy.local.broker import start_broker
 from schemas.topics import full_name
-from streams.log.reader import bounds, read
+from streams.log.reader import bounds, read, reader_settings
 from streams.runtime.memory import MemoryPipeline
 from streams.runtime.source import use_kernel_cache
 from streams.runtime.verify import Certificate, verify
@@ -36,6 +39,9 @@ from tests.kills.processes import Pipeline, wait_until
 
 ZOMBIE_EVERY = 5
 ZOMBIES_FIRST = 10
+AIMED_EVERY = 4
+"""Of the other kills of a stage, so many fall into an open checkpoint where one comes in time."""
+AIM_SECONDS_MAX = 1.5
 INGEST_FIRST = 16
 LEAVES = 0.5
 """Share of the second slot's kills that are an orderly leaving and joining instead."""
@@ -160,13 +166,14 @@ class Scenario:
                 order = order or self.random.sample(self.names, len(self.names))
                 name = order.pop()
             # A zombie has something to say only while there is a backlog, so most of them come early.
-            self._kill(name, zombie=name != "ingest" and (done < ZOMBIES_FIRST or done % ZOMBIE_EVERY == 0))
+            zombie = name != "ingest" and (done < ZOMBIES_FIRST or done % ZOMBIE_EVERY == 0)
+            self._kill(name, zombie=zombie, aimed=name != "ingest" and done % AIMED_EVERY == 0)
             done += 1
             if done % 10 == 0:
                 missing = f", not seen yet: {', '.join(self._missing())}" if self._missing() else ""
                 self.say(f"{time.monotonic() - self.began_s:4.0f} s: {done} kills{missing}")
 
-    def _kill(self, name: str, *, zombie: bool) -> None:
+    def _kill(self, name: str, *, zombie: bool, aimed: bool) -> None:
         running = self.pipeline.running.get(name)
         if running is None:
             return
@@ -178,6 +185,8 @@ class Scenario:
         else:
             wait_until(lambda: self._is_ready(name), READY_SECONDS_MAX, f"{name} gets its tasks")
         time.sleep(self.random.uniform(0.0, 0.7))
+        if aimed and not zombie:
+            self._await_checkpoint(name)
         if running.process.poll() is not None:
             self._supervise()
             return
@@ -198,6 +207,20 @@ class Scenario:
             self.pipeline.kill(name)
             self._start(name)
         self.outcome.kills[name.rpartition("-")[0] or name] += 1
+
+    def _await_checkpoint(self, name: str) -> None:
+        """Return when records of a stage's checkpoint have just come: most likely its transaction is still open."""
+        topic = full_name(self.world, f"{name.rpartition('-')[0]}.checkpoint")
+        places = [TopicPartition(topic, partition) for partition in range(self.plan.partitions)]
+        consumer = Consumer(reader_settings(self.kafka))
+        try:
+            before = [consumer.get_watermark_offsets(place, timeout=5.0) for place in places]
+            deadline_s = time.monotonic() + AIM_SECONDS_MAX
+            while time.monotonic() < deadline_s:
+                if before != [consumer.get_watermark_offsets(place, timeout=5.0) for place in places]:
+                    return
+        finally:
+            consumer.close()
 
     def _ticks(self) -> int:
         topic = full_name(self.world, "market.ticks")
@@ -301,6 +324,7 @@ def check(outcome: Outcome) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that what was started is ended too
     use_kernel_cache()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=140)

@@ -85,6 +85,7 @@ class Broker:
         self.topics: dict[str, list[Partition]] = {}
         self.uuids: dict[str, str] = {}
         self.checkpoints: dict[tuple[str, int], list[CheckpointRecord]] = {}
+        self.archives: dict[tuple[str, int], list[Entry]] = {}
         self.epochs: dict[str, int] = {}
         self.group_offsets: dict[str, int] = {}
         self._made = 0
@@ -205,7 +206,7 @@ class MemoryTaskLog:
         self._interlude("ends")
         return {target: self.broker.partition(target).end for target in targets}
 
-    def commit(self, records: Iterable[Entry], position: int) -> None:
+    def commit(self, records: Iterable[Entry], position: int, archive: Iterable[Entry] = ()) -> None:
         self._interlude("begin")
         plan, self.plan = self.plan, CommitPlan()
         self._check_epoch()
@@ -222,6 +223,7 @@ class MemoryTaskLog:
             transaction.fate = Fate.ABORTED
             raise CheckpointAbortedError("aborted")
         transaction.fate = Fate.COMMITTED
+        self.broker.archives.setdefault((self.key.stage, self.key.partition), []).extend(archive)
         self.broker.group_offsets[self._id] = position
         if plan.landed_but_said_aborted:
             raise CheckpointAbortedError("its end was not seen")

@@ -61,7 +61,7 @@ class PlantedLog(MemoryTaskLog):
             )
         return super().newest_own(starts, origin)
 
-    def commit(self, records: Any, position: int) -> None:
+    def commit(self, records: Any, position: int, archive: Any = ()) -> None:
         if self.starting and Plant.DRAINED_NOT_CLEARED in self.plants:
             return
-        super().commit(records, position)
+        super().commit(records, position, archive)

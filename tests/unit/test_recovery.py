@@ -6,6 +6,7 @@ import pytest
 
 from schemas import wire
 from streams.log.ids import RecordId, headers_of
+from streams.runtime.archive import newest_before
 from streams.runtime.checkpoint import RefusedStartError, decode
 from streams.runtime.recovery import (
     CheckpointAbortedError,
@@ -247,3 +248,57 @@ def test_an_old_owner_cannot_checkpoint(broker: Broker) -> None:
         old.checkpoints.commit(take(old))
     assert saved(broker) == before
     new.checkpoints.commit(take(new))
+
+
+def commit_of_day(made: Recovered, day: str) -> None:
+    made.checkpoints.commit(made.checkpoints.take(log_of(made).ends(made.checkpoints.targets), day=day))
+
+
+def test_the_last_checkpoint_of_a_day_is_archived_whole(broker: Broker) -> None:
+    """With the first checkpoint of the next day: a proof of that day folds from there and gives the same bytes."""
+    made = start(broker)
+    work(broker, made, 1)
+    commit_of_day(made, "2013-10-07")
+    work(broker, made, 2)
+    commit_of_day(made, "2013-10-07")
+    work(broker, made, 1)
+    commit_of_day(made, "")
+    place = KEY.stage, KEY.partition
+    assert not broker.archives.get(place)
+    work(broker, made, 1)
+    commit_of_day(made, "2013-10-08")
+    work(broker, made, 1)
+    commit_of_day(made, "2013-10-09")
+
+    archive = broker.archives[place]
+    first = newest_before(KEY, "2013-10-08", build_of(1), archive)
+    second = newest_before(KEY, "2013-10-10", build_of(1), archive)
+    assert first is not None
+    assert second is not None
+    assert (first.manifest.snapshot.position, first.manifest.day) == (4, "2013-10-07")
+    assert (second.manifest.snapshot.position, second.manifest.day) == (5, "2013-10-08")
+    assert newest_before(KEY, "2013-10-07", build_of(1), archive) is None
+    assert newest_before(KEY, "2013-10-10", build_of(2), archive) is None
+    made.task.restore(first.manifest.snapshot, first.state)
+    made.task.suppress_through({})
+    inbox = broker.partition((KEY.topic, KEY.partition)).records
+    again = made.task.apply(inbox[4:])
+    written = broker.partition(OUT).records[4:]
+    assert [(out.payload, dict(out.headers)) for out in again] == [
+        (one.payload, dict(one.heads or ())) for one in written
+    ]
+
+
+def test_an_archive_is_not_written_twice_where_its_commit_landed_unseen(broker: Broker) -> None:
+    """The second would hold the state of another day under the first one's name."""
+    made = start(broker)
+    work(broker, made, 2)
+    commit_of_day(made, "2013-10-07")
+    work(broker, made, 2)
+    log_of(made).plan = CommitPlan(landed_but_said_aborted=True)
+    with pytest.raises(CheckpointAbortedError):
+        commit_of_day(made, "2013-10-08")
+    before = list(broker.archives[KEY.stage, KEY.partition])
+    work(broker, made, 1)
+    commit_of_day(made, "2013-10-08")
+    assert broker.archives[KEY.stage, KEY.partition] == before

@@ -56,7 +56,7 @@ def test_an_unknown_topic_lists_the_known() -> None:
 def test_every_topic_holds_the_settings_that_the_design_names() -> None:
     """LogAppendTime and the size limit everywhere; checkpoints are compacted, and nothing else is."""
     listed = topics.all_topics(3)
-    assert len(listed) == 7 + 6 + 1 + 6
+    assert len(listed) == 7 + 6 + 1 + 6 + 6
     for topic, partitions in listed:
         assert partitions == 3
         assert topic.settings["message.timestamp.type"] == "LogAppendTime"
