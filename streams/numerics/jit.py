@@ -71,6 +71,12 @@ def kernel(function: F) -> F:
     return cast(F, compiled)
 
 
+def lane(function: F) -> F:
+    """Compile as kernel and inline into every caller, so that the caller's loop becomes vector code."""
+    compiled: Any = _njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    return cast(F, compiled)
+
+
 def maker(function: F) -> F:
     """Compile a function that returns arrays to other compiled functions: as kernel, and references are counted."""
     compiled: Any = _njit(nogil=True, error_model="numpy")(function)

@@ -3,6 +3,8 @@
 Only names for a notebook stand here; each is explained where it is made.
 """
 
+from streams.options.greeks import Greeks, greeks
+from streams.options.implied import ImpliedVolatility, implied_volatility
 from streams.options.status import Status, labels
 
-__all__ = ["Status", "labels"]
+__all__ = ["Greeks", "ImpliedVolatility", "Status", "greeks", "implied_volatility", "labels"]
