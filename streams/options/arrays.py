@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from streams.numerics.jit import DISABLED
 
+Numbers = ArrayLike
+"""What the public functions take: an array, a list or a number; flags too."""
 NONE = np.full(0, np.nan)
 """An argument that is not given."""
 

@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 
 from streams.numerics.jit import entry, lane
 from streams.numerics.lanes import INVERSE_SQRT_TWO_PI, exp, log_ratio, mills, mills_difference
-from streams.options.arrays import Broadcast
+from streams.options.arrays import Broadcast, Numbers
 from streams.options.status import BAD_INPUT, NO_TIME, NOT_A_NUMBER, OK
 
 F64 = NDArray[np.float64]
-Numbers = F64 | float
-Flags = NDArray[np.bool_] | bool
 SIZES = "arrays must have one size"
 
 BLOCK = 128
@@ -146,7 +144,7 @@ _greeks_of = Broadcast(
 
 
 def greeks(
-    spot: Numbers, strike: Numbers, years: Numbers, rate: Numbers, yield_: Numbers, vol: Numbers, is_call: Flags
+    spot: Numbers, strike: Numbers, years: Numbers, rate: Numbers, yield_: Numbers, vol: Numbers, is_call: Numbers
 ) -> Greeks:
     """Return price, eight greeks and status of European options, each of the arguments' common shape, usually (n,).
 

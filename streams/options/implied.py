@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from streams.numerics.jit import entry, lane
 from streams.numerics.lanes import INVERSE_SQRT_TWO_PI, exp, log, log_ratio, mills
-from streams.options.arrays import NONE, Broadcast
+from streams.options.arrays import NONE, Broadcast, Numbers
 from streams.options.guess import MILLS_ZERO, high_guess, low_guess
 from streams.options.status import (
     ABOVE_BOUND,
@@ -31,17 +31,15 @@ from streams.options.steps import MIDDLE_MAX, high_step, low_step, middle_step
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-Numbers = F64 | float
-Flags = NDArray[np.bool_] | bool
 
 BLOCK = 128
-CONVERGED, FIRST_MAX = 1e-4, 0.3
-"""A second step of less than this share of s leaves an error of its fourth power; a first step beyond its share is
-no refinement of a guess."""
+CONVERGED, FIRST_MAX = 1e-4, 0.5
+"""A second step of less than this share of s leaves an error of its fourth power; where Newton's
+first one is beyond its share, the guess was none."""
 LOW_MIN = 0.8
 """From x / s above it the logarithm of the price is solved where there is a volatility from before."""
 NOISE = 1.0 / (1 << 51)
-"""Share of A + G within which a price in the money cannot be told from its intrinsic value."""
+"""Share of A + G within which a price in the money cannot be told from its intrinsic value, or A or G from it."""
 PRICE_LEAST = 1e-300
 """Normalised prices below it are as good as 0."""
 
@@ -85,7 +83,7 @@ def _prepare(
     value, gap = (price - inside), (bound - price)
     status = float(OK) if value > noise else float(AT_EXERCISE_VALUE)
     status = status if value >= -noise else float(BELOW_INTRINSIC)
-    status = status if gap > 0.0 else float(ABOVE_BOUND)
+    status = status if gap > NOISE * bound else float(ABOVE_BOUND)
     status = status if years > 0.0 else float(NO_TIME)
     status = status if sound else float(BAD_INPUT)
     status = status if number else float(NOT_A_NUMBER)
@@ -206,9 +204,9 @@ def _part(rows: F64, index: I64, low: int, high: int) -> tuple[int, int, int]:
 
 
 @lane
-def _taken(s: float, first: float, then: float) -> float:
-    """Return the share of s that the last step was, or 1 where the first one went too far."""
-    return abs(then) / s if abs(first) < FIRST_MAX * s else 1.0
+def _taken(s: float, newton: float, then: float) -> float:
+    """Return the share of s that the last step was, or 1 where Newton's first one would have gone too far."""
+    return abs(then) / s if abs(newton) < FIRST_MAX * s else 1.0
 
 
 @lane
@@ -217,20 +215,20 @@ def _solve(rows: F64, low: int, high: int, middle: int) -> None:
     for i in range(low):
         x, s = rows[LOW + LIST_X, i], rows[LOW + LIST_S, i]
         log_price = log(rows[LOW + LIST_PRICE, i])
-        first = low_step(x, s, log_price)
-        then = low_step(x, s + first, log_price)
-        rows[LOW + LIST_S, i], rows[LOW + LIST_CHANGE, i] = s + first + then, _taken(s, first, then)
+        first, newton = low_step(x, s, log_price)
+        then, _ = low_step(x, s + first, log_price)
+        rows[LOW + LIST_S, i], rows[LOW + LIST_CHANGE, i] = s + first + then, _taken(s, newton, then)
     for i in range(middle):
         x, s, price = rows[MIDDLE + LIST_X, i], rows[MIDDLE + LIST_S, i], rows[MIDDLE + LIST_PRICE, i]
-        first = middle_step(x, s, price)
-        then = middle_step(x, s + first, price)
-        rows[MIDDLE + LIST_S, i], rows[MIDDLE + LIST_CHANGE, i] = s + first + then, _taken(s, first, then)
+        first, newton = middle_step(x, s, price)
+        then, _ = middle_step(x, s + first, price)
+        rows[MIDDLE + LIST_S, i], rows[MIDDLE + LIST_CHANGE, i] = s + first + then, _taken(s, newton, then)
     for i in range(high):
         x, s = rows[HIGH + LIST_X, i], rows[HIGH + LIST_S, i]
         log_gap = log(rows[HIGH + LIST_PRICE, i])
-        first = high_step(x, s, log_gap)
-        then = high_step(x, s + first, log_gap)
-        rows[HIGH + LIST_S, i], rows[HIGH + LIST_CHANGE, i] = s + first + then, _taken(s, first, then)
+        first, newton = high_step(x, s, log_gap)
+        then, _ = high_step(x, s + first, log_gap)
+        rows[HIGH + LIST_S, i], rows[HIGH + LIST_CHANGE, i] = s + first + then, _taken(s, newton, then)
 
 
 @lane
@@ -308,7 +306,7 @@ def implied_volatility(
     years: Numbers,
     rate: Numbers,
     yield_: Numbers,
-    is_call: Flags,
+    is_call: Numbers,
     last: Numbers | None = None,
 ) -> ImpliedVolatility:
     """Return the volatilities that give European prices, and statuses, of the arguments' common shape, usually (n,).

@@ -19,7 +19,7 @@ class Status(IntEnum):
     AT_EXERCISE_VALUE = 2
     """The price has no time value: every volatility below some bound gives it, so none is returned."""
     ABOVE_BOUND = 3
-    """The price is at or above the most it can be: the discounted forward (call) or strike (put)."""
+    """The price is, to rounding, at or above the most it can be: the discounted forward (call) or strike (put)."""
     NO_TIME = 4
     """Expiry is now or past: a price does not depend on volatility."""
     NOT_A_NUMBER = 5

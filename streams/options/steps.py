@@ -17,14 +17,15 @@ MIDDLE_MAX = 0.75
 
 
 @lane
-def householder(newton: float, second: float, third: float) -> float:
-    """Return the change of s by Newton's step and the quotients of the second and third derivative by the first."""
-    return newton * (1.0 + 0.5 * newton * second) / (1.0 + newton * (second + newton * third * (1.0 / 6.0)))
+def householder(newton: float, second: float, third: float) -> tuple[float, float]:
+    """Return the change of s, and Newton's: of it and the second and third derivative over the first."""
+    change = newton * (1.0 + 0.5 * newton * second) / (1.0 + newton * (second + newton * third * (1.0 / 6.0)))
+    return change, newton
 
 
 @lane
-def low_step(x: float, s: float, log_price: float) -> float:
-    """Return the change of s where the price is far below that at s_c."""
+def low_step(x: float, s: float, log_price: float) -> tuple[float, float]:
+    """Return the change of s, and Newton's, where the price is far below that at s_c."""
     middle, half = x / s, 0.5 * s
     scaled = mills_difference(middle, half if half < middle else middle)
     log_model = log(scaled) - 0.5 * (middle * middle + half * half) - LOG_SQRT_TWO_PI
@@ -43,8 +44,8 @@ def low_step(x: float, s: float, log_price: float) -> float:
 
 
 @lane
-def middle_step(x: float, s: float, price: float) -> float:
-    """Return the change of s near the money."""
+def middle_step(x: float, s: float, price: float) -> tuple[float, float]:
+    """Return the change of s, and Newton's, near the money."""
     middle, half = x / s, 0.5 * s
     most = middle + MIDDLE_MAX
     scaled = mills_difference(middle, half if half < most else most)
@@ -55,8 +56,8 @@ def middle_step(x: float, s: float, price: float) -> float:
 
 
 @lane
-def high_step(x: float, s: float, log_gap: float) -> float:
-    """Return the change of s where little is missing to the greatest price."""
+def high_step(x: float, s: float, log_gap: float) -> tuple[float, float]:
+    """Return the change of s, and Newton's, where little is missing to the greatest price."""
     middle, half = x / s, 0.5 * s
     near = half - middle
     scaled = mills(near if near > -MIDDLE_MAX else -MIDDLE_MAX) + mills(half + middle)
