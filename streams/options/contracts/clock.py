@@ -27,7 +27,7 @@ def last_weekday_of_month(year: int, month: int, weekday: int) -> date:
 
 
 def daylight_saving(year: int) -> tuple[date, date]:
-    """Return the day on which New York's clocks go forward and the day on which they go back; ValueError before 1987."""
+    """Return the days on which New York's clocks go forward and back; ValueError before 1987."""
     if year < FIRST_YEAR:
         raise ValueError(f"year must be {FIRST_YEAR} or later, was {year}")
     if year >= 2007:
