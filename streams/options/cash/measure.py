@@ -57,6 +57,8 @@ TIME_VALUE_MIN = 1e-5
 """Time value over spot up to which a price counts as the exercise value (0.001 on a spot of 100)."""
 GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm")
 ROUNDS_MAX = 30
+VOL_POINTS = 6
+"""Nodes of volatility that a reading goes through: the next below and above, and two more to each side."""
 VALUE, SPOT1, SPOT2, TIME1, CROSS = range(5)
 """Rows of a column's readings: value, two derivatives in spot, one in time (per year), one in both."""
 
@@ -118,15 +120,20 @@ def read_columns(meta: F64, extra: F64, spot: float, years: float, work: F64) ->
 def extra_at(meta: F64, work: F64, reading: Int, log_vol: float) -> tuple[float, float, float]:
     """Return a reading and its two derivatives in log(vol); log_vol within the table."""
     place = (log_vol - meta[VOL_LOW]) / meta[VOL_STEP]
-    first = min(max(int(place), 1), VOLS - 3)
-    weights = work[5:8, :4]
-    cubic_weights(place - first, weights)
-    value, slope, bend = 0.0, 0.0, 0.0
-    for node in range(4):
-        one = work[reading, first - 1 + node]
-        value += weights[0, node] * one
-        slope += weights[1, node] * one
-        bend += weights[2, node] * one
+    first = min(max(int(place) - 2, 0), VOLS - VOL_POINTS)
+    parts = work[10, :VOL_POINTS]
+    for node in range(VOL_POINTS):
+        parts[node] = work[reading, first + node]
+    # Newton's polynomial through the nodes: divided differences in place, then Horner with two derivatives.
+    for order in range(1, VOL_POINTS):
+        for node in range(VOL_POINTS - 1, order - 1, -1):
+            parts[node] = (parts[node] - parts[node - 1]) / order
+    value, slope, bend = parts[VOL_POINTS - 1], 0.0, 0.0
+    for node in range(VOL_POINTS - 2, -1, -1):
+        apart = place - (first + node)
+        bend = bend * apart + 2.0 * slope
+        slope = slope * apart + value
+        value = value * apart + parts[node]
     return value, slope / meta[VOL_STEP], bend / (meta[VOL_STEP] * meta[VOL_STEP])
 
 
