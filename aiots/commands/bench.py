@@ -9,7 +9,7 @@ import typer
 
 from aiots.console import fail
 
-SECTIONS = ("analytics", "peers", "latency", "backtest", "recovery")
+SECTIONS = ("analytics", "peers", "latency", "backtest", "recovery", "pricing_cash")
 
 
 def register(app: typer.Typer) -> None:

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from bench.cash_oracle import Case, call_boundary, cases, integral, quantlib_price
 from streams.options.cash import CashDividends, cash_price, yield_of_cash
 from streams.options.cash.price import LANES_MAX
 from streams.options.status import Status
-from tests.cash_oracle import Case, cases, integral, quantlib_price
 
 NONE = CashDividends()
 
@@ -26,14 +26,6 @@ def ours(case: Case) -> float:
 def name(case: Case) -> str:
     """Return a short name of a case."""
     return f"{case.strike:.0f}-{case.days}-{case.rate}-{case.vol:.2f}-{'call' if case.is_call else 'put'}"
-
-
-def black_call(spot: float, strike: float, years: float, rate: float, vol: float) -> float:
-    """Return Black-Scholes by the C library's erf."""
-    deviation = vol * math.sqrt(years)
-    d1 = (math.log(spot / strike) + rate * years) / deviation + 0.5 * deviation
-    n1, n2 = (0.5 * math.erfc(-d / math.sqrt(2.0)) for d in (d1, d1 - deviation))
-    return spot * n1 - strike * math.exp(-rate * years) * n2
 
 
 def test_without_dividends_a_european_is_blacks() -> None:
@@ -58,11 +50,7 @@ def test_a_call_is_exercised_before_the_ex_date_where_it_is_due() -> None:
     case = Case(100.0, 90, 0.02, 0.25, True, True, (60,), (3.0,))
     dividends = CashDividends((60 / 365,), (3.0,))
     found = cash_price(np.array([100.0, 120.0]), 100.0, 90 / 365, 0.02, 0.0, 0.25, True, dividends)
-    low, high = 100.0, 200.0
-    while high - low > 1e-10:
-        middle = 0.5 * (low + high)
-        due = black_call(middle - 3.0, 100.0, 30 / 365, 0.02, 0.25) <= middle - 100.0
-        low, high = (low, middle) if due else (middle, high)
+    low = call_boundary(100.0, 30 / 365, 0.02, 0.25, 3.0)
     np.testing.assert_allclose(found.boundary, low, atol=0.02)
     assert low == pytest.approx(102.8735, abs=1e-4)
     assert found.price[0] == pytest.approx(integral(case), abs=1e-4)
