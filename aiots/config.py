@@ -75,6 +75,7 @@ class Config:
     partitions: int = 3
     """Partitions of every data topic; fixed for a world."""
     accounts: tuple[str, ...] = ("paper",)
+    """Names of the accounts that trade; in the environment separated by commas."""
     state_dir: Path = Path()
     """Where the broker's data, logs and pid files stand; default $XDG_STATE_HOME/aiots."""
     kafka: Mapping[str, str] = field(default_factory=_empty, repr=False)
@@ -82,8 +83,11 @@ class Config:
     embedded: bool = True
     """True where the broker is our own, on loopback."""
     broker_port: int = 19092
+    """Port of the embedded broker on loopback."""
     broker_heap_mb: int = 512
+    """Heap of the embedded broker's JVM."""
     gateway_port: int = 8087
+    """Port of the gateway on loopback."""
     metrics_port: int = 9187
     """Port of the first process's metrics; each further process of `aiots up` takes the next."""
     processes: Mapping[str, int] = field(default_factory=_empty)

@@ -26,8 +26,14 @@ from streams.log.reader import reader_settings
 
 NEW_YORK = ZoneInfo("America/New_York")
 LAST_MAX = 8
-TOPICS = ("signals", "verdicts", "book", "risk")
-_KINDS = {"signals": {"Signal"}, "verdicts": {"Verdict"}, "book": {"Fill"}, "risk": {"RiskReport"}}
+TOPICS = ("signals", "orders", "verdicts", "book", "risk")
+_KINDS = {
+    "signals": {"Signal"},
+    "orders": {"OrderIntent"},
+    "verdicts": {"Verdict"},
+    "book": {"Fill"},
+    "risk": {"RiskReport"},
+}
 
 
 class Watcher:

@@ -1,9 +1,6 @@
 """`aiots ingest lean|sim`: play a recording, or a simulated market, into a world's market.ticks."""
 
-import fcntl
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aiots.config import Config, WorldOption, load_config
-from aiots.console import fail
+from aiots.console import fail, only_writer
 
 if TYPE_CHECKING:
     from connectors.sources.record import Source
@@ -108,7 +105,7 @@ def _play(config: Config, source: "Source", speed: float | None, lag_max: int, d
     )
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _only_writer(config), Display(quiet) as display:
+        with only_writer(config), Display(quiet) as display:
             ensure_topics(config.kafka, config.world, config.partitions)
             result = Writer(config.kafka, config.world, config.partitions, limits, display).play(source, speed)
     except KeyboardInterrupt:
@@ -133,18 +130,6 @@ def _play(config: Config, source: "Source", speed: float | None, lag_max: int, d
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _only_writer(config: Config) -> Iterator[None]:
-    """Hold this machine's lock on writing to a world; fails where another process has it."""
-    config.state_dir.mkdir(parents=True, exist_ok=True)
-    with (config.state_dir / f"ingest-{config.world}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fail(f"another `aiots ingest` writes to world {config.world}: one writer at a time", 2)
-        yield
 
 
 def _speed(text: str) -> float | None:

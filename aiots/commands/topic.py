@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aiots.config import Config, WorldOption, load_config
-from aiots.console import fail
+from aiots.console import fail, only_writer
 from schemas.topics import TOPICS, full_name, logical_name, world_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,6 @@ def import_(
     world: WorldOption = None,
 ) -> None:
     """Replay an exported topic into a new world, with its keys, partitions and ids. Run it again to go on."""
-    from aiots.commands.ingest import _only_writer
     from connectors.sources.recording import Recording, RecordingError, ReplayProgress, replay
     from deploy.local.admin import TopicsError, ensure_topics
 
@@ -132,7 +131,7 @@ def import_(
         fail(str(error.args[0]), 2)
     if recording.topic == full:
         fail(f"{file} was exported from {full} itself: name another world with --world", 2)
-    with _broker(config), _only_writer(config), _progress("import", quiet) as show:
+    with _broker(config), only_writer(config), _progress("import", quiet) as show:
 
         def report(progress: ReplayProgress) -> None:
             show(progress.before + progress.appended, progress.total)

@@ -66,9 +66,12 @@ class Pipeline:
         self.zombies.append(running)
         return running
 
-    def thaw(self, running: Running, seconds: float = 1.0) -> None:
-        """Let a zombie go on for a while, beside the process that has taken its place; then kill it."""
+    def thaw(self, running: Running) -> None:
+        """Let a zombie go on, beside the process that has taken its place."""
         running.process.send_signal(signal.SIGCONT)
+
+    def bury(self, running: Running, seconds: float) -> None:
+        """Kill a zombie that has not ended by itself after so long."""
         try:
             running.process.wait(seconds)
         except subprocess.TimeoutExpired:

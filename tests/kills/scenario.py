@@ -1,8 +1,10 @@
-"""One run of the whole pipeline with kills: python -m tests.kills.scenario --kills 140 [--slots 2] [--data FOLDER]
+"""One run of the whole pipeline with kills: python -m tests.kills.scenario --rounds 20 [--slots 2] [--data FOLDER]
 
-Kills go round all processes in a seeded order, so that each is hit equally often. Every fifth kill of a stage is of a
-zombie: frozen, replaced in its slot, thawed beside its replacement. The broker is killed twice. What the pipeline does
-with its own deaths (fenced, broker gone) is the supervisor's part, which this plays: it starts again what has ended.
+In each round ingest writes a share of the recording as fast as it can and is killed, and under the lag that this makes
+every process of every stage is killed once, in a seeded order, some while they recover. One stage a round becomes a
+zombie: frozen before the share is written, replaced in its slot, thawed beside its replacement. One kill a round aims
+at an open checkpoint. The broker is killed twice. What the pipeline does with its own deaths (fenced, broker gone) is
+the supervisor's part, which this plays: it starts again what has ended.
 """
 
 import argparse
@@ -13,12 +15,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from confluent_kafka import Consumer, TopicPartition
 
 from aiots.commands.backtest import publish_mandates
 from aiots.commands.control import publish
@@ -28,34 +28,31 @@ from aiots.mandates import mandates_of
 from aiots.pipeline import behind
 from deploy.local.admin import ensure_topics
 from deploy.local.broker import start_broker
-from schemas.topics import full_name
-from streams.log.reader import bounds, read, reader_settings
 from streams.runtime.memory import MemoryPipeline
 from streams.runtime.source import use_kernel_cache
 from streams.runtime.verify import Certificate, verify
 from streams.topology import STAGES
 from tests.kills.laws import Digests, Hashes, check_order_path, recorded_hashes
-from tests.kills.processes import Pipeline, wait_until
+from tests.kills.processes import Pipeline, Running, wait_until
+from tests.kills.watch import Watermarks, aborted_checkpoints
 
-ZOMBIE_EVERY = 5
-ZOMBIES_FIRST = 10
-AIMED_EVERY = 4
-"""Of the other kills of a stage, so many fall into an open checkpoint where one comes in time."""
 AIM_SECONDS_MAX = 1.5
-INGEST_FIRST = 16
+UNREADY = 0.15
+"""Share of kills that do not wait until the process has its tasks."""
 LEAVES = 0.5
 """Share of the second slot's kills that are an orderly leaving and joining instead."""
-EXTRA_KILLS_MAX = 40
+EXTRA_ROUNDS_MAX = 5
+ZOMBIE_SECONDS = 1.0
 READY_SECONDS_MAX = 60.0
 DRAIN_SECONDS_MAX = 600.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to play and how often to kill. source: arguments of `aiots ingest`, without speed"""
+    """What to play and how often to kill all. source: arguments of `aiots ingest`, without speed"""
 
     source: tuple[str, ...]
-    kills: int
+    rounds: int
     slots: int = 1
     broker_kills: int = 2
     partitions: int = 2
@@ -103,7 +100,9 @@ class Scenario:
         (folder / "logs").mkdir()
         self.config = load_config(environ=environment)
         self.pipeline = Pipeline(self.world, folder / "logs", environment)
-        self.names = [f"{stage.name}-{slot}" for stage in STAGES for slot in range(plan.slots)] + ["ingest"]
+        self.names = [f"{stage.name}-{slot}" for stage in STAGES for slot in range(plan.slots)]
+        self.records = 0
+        self.watermarks = Watermarks(self.kafka, self.world, plan.partitions)
 
     def run(self, source: Any) -> Outcome:
         """Play, kill, drain, compare. source: the same recording as plan.source, opened."""
@@ -112,7 +111,7 @@ class Scenario:
             self.outcome.expected = self._undisturbed(source)
             self.say(f"undisturbed run in {time.monotonic() - began_s:.0f} s")
             self._begin()
-            self._kill_all()
+            self._play()
             self._finish()
             self._look()
         finally:
@@ -133,6 +132,7 @@ class Scenario:
         publish_mandates(self.config, pipeline)
         for record in source.records(self.plan.partitions):
             pipeline.feed(record)
+            self.records += 1
         pipeline.finish()
         self.outcome.counts = {f"expected_{topic}": count for topic, count in hashes.counts.items()}
         return hashes.digests()
@@ -143,7 +143,6 @@ class Scenario:
         for stage in STAGES:
             for slot in range(self.plan.slots):
                 self.pipeline.start_stage(stage.name, slot)
-        self._start("ingest")
 
     def _start(self, name: str) -> None:
         if name == "ingest":
@@ -152,52 +151,78 @@ class Scenario:
             stage, _, slot = name.rpartition("-")
             self.pipeline.start_stage(stage, int(slot))
 
-    def _kill_all(self) -> None:
-        broker_at = {self.plan.kills * (n + 1) // (self.plan.broker_kills + 1) for n in range(self.plan.broker_kills)}
-        done, order = 0, list[str]()
-        while done < self.plan.kills or (self._missing() and done < self.plan.kills + EXTRA_KILLS_MAX):
-            if done in broker_at:
-                broker_at.discard(done)
-                self._kill_broker()
-            self._supervise()
-            if done < INGEST_FIRST and "ingest" in self.pipeline.running and done % 2 == 0:
-                name = "ingest"  # it is done first, so its turns come first
-            else:
-                order = order or self.random.sample(self.names, len(self.names))
-                name = order.pop()
-            # A zombie has something to say only while there is a backlog, so most of them come early.
-            zombie = name != "ingest" and (done < ZOMBIES_FIRST or done % ZOMBIE_EVERY == 0)
-            self._kill(name, zombie=zombie, aimed=name != "ingest" and done % AIMED_EVERY == 0)
-            done += 1
-            if done % 10 == 0:
-                missing = f", not seen yet: {', '.join(self._missing())}" if self._missing() else ""
-                self.say(f"{time.monotonic() - self.began_s:4.0f} s: {done} kills{missing}")
+    def _play(self) -> None:
+        rounds = self.plan.rounds
+        broker_at = {rounds * (n + 1) // (self.plan.broker_kills + 1) for n in range(self.plan.broker_kills)}
+        number = 0
+        while number < rounds or (self._missing() and number < rounds + EXTRA_ROUNDS_MAX):
+            self._round(number, number in broker_at)
+            number += 1
+            missing = f", not seen yet: {', '.join(self._missing())}" if number % 5 == 0 and self._missing() else ""
+            self.say(f"{time.monotonic() - self.began_s:4.0f} s: round {number}{missing}")
+        self._start("ingest")
 
-    def _kill(self, name: str, *, zombie: bool, aimed: bool) -> None:
-        running = self.pipeline.running.get(name)
-        if running is None:
-            return
-        if name == "ingest":
-            before = self._ticks()
-            wait_until(
-                lambda: self._ticks() > before or running.process.poll() is not None, READY_SECONDS_MAX, "ingest writes"
-            )
-        else:
-            wait_until(lambda: self._is_ready(name), READY_SECONDS_MAX, f"{name} gets its tasks")
-        time.sleep(self.random.uniform(0.0, 0.7))
-        if aimed and not zombie:
-            self._await_checkpoint(name)
-        if running.process.poll() is not None:
-            self._supervise()
-            return
-        if zombie:
-            frozen = self.pipeline.freeze(name)
-            self._start(name)
+    def _round(self, number: int, kill_broker: bool) -> None:
+        """Freeze one, let ingest write its share and kill it, thaw the frozen one, kill the rest."""
+        order = self.random.sample(self.names, len(self.names))
+        zombie_of, aimed = self.names[number % len(self.names)], self.names[(number + 3) % len(self.names)]
+        order.remove(zombie_of)
+        self._until_ready(zombie_of)
+        zombie = self._freeze(zombie_of)
+        self._write_share(number)
+        if kill_broker:
+            self._kill_broker()
+        if zombie is not None:
             # Not every replacement gets tasks before the zombie's session ends: that is a race we want too.
             deadline_s = time.monotonic() + 4.0
-            while time.monotonic() < deadline_s and not self._is_ready(name):
-                time.sleep(0.05)
-            self.pipeline.thaw(frozen)
+            while time.monotonic() < deadline_s and not self._is_ready(zombie_of):
+                time.sleep(0.02)
+            self.pipeline.thaw(zombie)
+        for name in order:
+            time.sleep(self.random.uniform(0.0, 0.3))
+            self._kill(name, aimed=name == aimed)
+        if zombie is not None:
+            self.pipeline.bury(zombie, ZOMBIE_SECONDS)
+        self._supervise()
+
+    def _freeze(self, name: str) -> Running | None:
+        if name not in self.pipeline.running:
+            return None
+        frozen = self.pipeline.freeze(name)
+        self._start(name)
+        self._count(name)
+        return frozen
+
+    def _write_share(self, number: int) -> None:
+        """Let ingest write one share of the recording, unless it is through; SIGKILL it."""
+        share = self.records * (number + 1) // (self.plan.rounds + 1)
+        if self._ticks() >= self.records:
+            return
+        if "ingest" not in self.pipeline.running:
+            self._start("ingest")
+        process = self.pipeline.running["ingest"].process
+        before = self._ticks()
+        wait_until(
+            lambda: self._ticks() >= max(share, before + 1) or process.poll() is not None,
+            READY_SECONDS_MAX,
+            "ingest writes",
+            0.002,
+        )
+        self.pipeline.kill("ingest")
+        self._count("ingest")
+
+    def _until_ready(self, name: str) -> None:
+        self._supervise()
+        wait_until(lambda: self._is_ready(name), READY_SECONDS_MAX, f"{name} gets its tasks", 0.02)
+        self._supervise()
+
+    def _kill(self, name: str, *, aimed: bool) -> None:
+        if aimed or self.random.random() > UNREADY:
+            self._until_ready(name)
+        if aimed:
+            self._await_checkpoint(name)
+        if self.pipeline.running[name].process.poll() is not None:
+            self._supervise()
         elif self.plan.slots > 1 and name.endswith("-1") and self.random.random() < LEAVES:
             code = self.pipeline.end(name)
             assert code == 0, f"{name} was to leave and ended with {code}"
@@ -206,25 +231,20 @@ class Scenario:
         else:
             self.pipeline.kill(name)
             self._start(name)
+        self._count(name)
+
+    def _count(self, name: str) -> None:
         self.outcome.kills[name.rpartition("-")[0] or name] += 1
 
     def _await_checkpoint(self, name: str) -> None:
         """Return when records of a stage's checkpoint have just come: most likely its transaction is still open."""
-        topic = full_name(self.world, f"{name.rpartition('-')[0]}.checkpoint")
-        places = [TopicPartition(topic, partition) for partition in range(self.plan.partitions)]
-        consumer = Consumer(reader_settings(self.kafka))
-        try:
-            before = [consumer.get_watermark_offsets(place, timeout=5.0) for place in places]
-            deadline_s = time.monotonic() + AIM_SECONDS_MAX
-            while time.monotonic() < deadline_s:
-                if before != [consumer.get_watermark_offsets(place, timeout=5.0) for place in places]:
-                    return
-        finally:
-            consumer.close()
+        topic = f"{name.rpartition('-')[0]}.checkpoint"
+        before, deadline_s = self.watermarks.ends(topic), time.monotonic() + AIM_SECONDS_MAX
+        while time.monotonic() < deadline_s and self.watermarks.ends(topic) == before:
+            pass
 
     def _ticks(self) -> int:
-        topic = full_name(self.world, "market.ticks")
-        return sum(bounds(self.kafka, topic, partition)[1] for partition in range(self.plan.partitions))
+        return sum(self.watermarks.ends("market.ticks"))
 
     def _is_ready(self, name: str) -> bool:
         running = self.pipeline.running[name]
@@ -237,8 +257,10 @@ class Scenario:
     def _kill_broker(self) -> None:
         self.say("broker killed")
         self.broker.kill()
+        self.watermarks.close()
         time.sleep(self.random.uniform(0.2, 1.0))
         self.broker = start_broker(self.folder / "broker", self.broker.port)
+        self.watermarks = Watermarks(self.kafka, self.world, self.plan.partitions)
         self.outcome.kills["broker"] += 1
 
     def _supervise(self) -> None:
@@ -290,19 +312,6 @@ class Scenario:
         self.outcome.certificate = verify(self.kafka, self.world, self.plan.partitions, params, lambda task: None)
 
 
-def aborted_checkpoints(kafka: Mapping[str, str], world: str, partitions: int) -> int:
-    """Return how many manifests stand in the checkpoint topics whose transaction was aborted."""
-    count = 0
-    for stage in STAGES:
-        for partition in range(partitions):
-            topic = full_name(world, f"{stage.name}.checkpoint")
-            for sign, committed in ((1, False), (-1, True)):
-                count += sign * sum(
-                    1 for message in read(kafka, topic, partition, committed=committed) if message.key()
-                )
-    return count
-
-
 def _figure(line: str, name: str) -> int:
     found = re.search(rf"{name}=(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", line))
     return int(found.group(1)) if found else 0
@@ -327,15 +336,15 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that what was started is ended too
     use_kernel_cache()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=140)
+    parser.add_argument("--rounds", type=int, default=20, help="in each, ingest and every stage is killed once")
     parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=int, default=60, help="of the simulated session")
+    parser.add_argument("--minutes", type=int, default=150, help="of the simulated session")
     parser.add_argument("--data", type=Path, help="recorded ticks in LEAN's layout in place of the simulated session")
     parser.add_argument("--folder", type=Path, help="keep the broker's data and the logs here; must be empty")
     parser.add_argument("--symbols", default="SPY,IBM")
     options = parser.parse_args(arguments)
-    plan, source = planned(options.kills, options.slots, options.seed, options.minutes, options.data, options.symbols)
+    plan, source = planned(options.rounds, options.slots, options.seed, options.minutes, options.data, options.symbols)
     with tempfile.TemporaryDirectory() as folder:
         outcome = Scenario(plan, options.folder or Path(folder)).run(source)
     print(f"{dict(outcome.kills)} killed in {outcome.seconds:.0f} s")
@@ -347,7 +356,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def planned(
-    kills: int, slots: int, seed: int, minutes: int = 60, data: Path | None = None, symbols: str = ""
+    rounds: int, slots: int, seed: int, minutes: int = 150, data: Path | None = None, symbols: str = ""
 ) -> tuple[Plan, Any]:
     """Return a plan and its source, opened: the simulated session, or recorded ticks."""
     if data is not None:
@@ -355,11 +364,11 @@ def planned(
 
         wanted = [name for name in symbols.split(",") if name]
         arguments = ("lean", str(data.absolute()), "--resolution", "tick", *(("--symbols", symbols) if symbols else ()))
-        return Plan(arguments, kills, slots, seed=seed), open_lean([data], wanted, None, None, "tick")
+        return Plan(arguments, rounds, slots, seed=seed), open_lean([data], wanted, None, None, "tick")
     from connectors.sources.sim import open_sim
 
     arguments = ("sim", "--seed", str(seed), "--minutes", str(minutes))
-    return Plan(arguments, kills, slots, seed=seed), open_sim(seed=seed, minutes=minutes or None)
+    return Plan(arguments, rounds, slots, seed=seed), open_sim(seed=seed, minutes=minutes or None)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ import json
 import re
 import subprocess
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from aiots.config import Config
+from aiots.reference import FROM_KAFKA, page
 from deploy.local.broker_files import SETTINGS
 from deploy.local.jars import LOCK, kafka_version
 
@@ -78,3 +81,11 @@ def test_make_help_names_the_targets() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     for target in ("help", "demo", "test", "check", "bench", "soak"):
         assert sum(line.split()[:2] == ["make", target] for line in shown) == 1
+
+
+def test_the_page_of_settings_is_that_of_the_code() -> None:
+    """Made by `aiots config --reference`; every setting that is read stands in it."""
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    assert text == page(), "run: aiots config --reference > docs/configuration.md"
+    for setting in fields(Config):
+        assert setting.name in FROM_KAFKA or setting.name == "stage_params" or setting.name in text

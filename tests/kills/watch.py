@@ -1,0 +1,39 @@
+"""Looks at the log while everything is killed."""
+
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.topics import full_name
+from streams.log.reader import read, reader_settings
+from streams.topology import STAGES
+
+
+class Watermarks:
+    """Asks for the ends of topics, quickly."""
+
+    def __init__(self, kafka: Mapping[str, str], world: str, partitions: int) -> None:
+        self._consumer = Consumer(reader_settings(kafka))
+        self._world, self._partitions = world, partitions
+
+    def ends(self, topic: str) -> list[int]:
+        """Return the end offset of each partition of a logical topic."""
+        name = full_name(self._world, topic)
+        places = [TopicPartition(name, partition) for partition in range(self._partitions)]
+        return [self._consumer.get_watermark_offsets(place, timeout=30.0)[1] for place in places]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def aborted_checkpoints(kafka: Mapping[str, str], world: str, partitions: int) -> int:
+    """Return how many manifests stand in the checkpoint topics whose transaction was aborted."""
+    count = 0
+    for stage in STAGES:
+        for partition in range(partitions):
+            topic = full_name(world, f"{stage.name}.checkpoint")
+            for sign, committed in ((1, False), (-1, True)):
+                count += sign * sum(
+                    1 for message in read(kafka, topic, partition, committed=committed) if message.key()
+                )
+    return count
