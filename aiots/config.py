@@ -28,16 +28,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from schemas.topics import check_world
-
-WorldOption = Annotated[
-    str | None, typer.Option("--world", help="World whose topics and groups are used (env AIOTS_WORLD; default live).")
-]
-"""For a command's signature: `world: WorldOption = None`, then `load_config(world=world)`."""
 
 KAFKA_VARIABLES = {
     f"KAFKA_{name}": name.lower().replace("_", ".")

@@ -3,11 +3,16 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from aiots.config import Config
+
+WorldOption = Annotated[
+    str | None, typer.Option("--world", help="World whose topics and groups are used (env AIOTS_WORLD; default live).")
+]
+"""For a command's signature: `world: WorldOption = None`, then `load_config(world=world)`."""
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

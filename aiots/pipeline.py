@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from aiots.config import Config, endpoint_file, load_config
+from aiots.stage import stage_command
 from deploy.local.broker import start_broker
 from deploy.local.supervisor import ProcessSpec, Supervisor
 
@@ -58,7 +59,7 @@ def stage_specs(config: Config) -> list[ProcessSpec]:
     return [
         ProcessSpec(
             f"{stage}-{slot}",
-            aiots_command("run", stage, "--slot", str(slot), "--metrics-port", str(port)),
+            stage_command(stage, slot, port),
             env=config.environment(),
             port=port,
             rank=STAGE_RANK,

@@ -18,6 +18,7 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from aiots.stage import stage_command
 from connectors.sources.record import SourceRecord
 from deploy.local.admin import ensure_topics
 from deploy.local.broker import Broker, start_broker
@@ -191,9 +192,8 @@ class World:
     def stage(self, name: str, slot: int = 0, checkpoint_seconds: float = 5.0) -> Process:
         """Start one process of a stage, as `aiots up` does."""
         port = free_port()
-        command = [sys.executable, "-m", "aiots", "run", name, "--slot", str(slot), "--metrics-port", str(port)]
-        command += ["--checkpoint-seconds", str(checkpoint_seconds)]
-        return self.cluster.start(f"{self.name}-{name}-{slot}", command, self.env, port)
+        command = stage_command(name, slot, port, checkpoint_seconds)
+        return self.cluster.start(f"{self.name}-{name}-{slot}", list(command), self.env, port)
 
     def command(self, name: str, *arguments: str) -> Process:
         """Start an `aiots` command in this world."""

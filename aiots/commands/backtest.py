@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiots.commands.run import loud, stage_params
-from aiots.config import Config, WorldOption, load_config
-from aiots.console import fail
+from aiots.config import Config, load_config
+from aiots.console import WorldOption, fail
+from aiots.stage import loud, stage_params
 
 if TYPE_CHECKING:
     from connectors.sources.record import Source

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from aiots.config import WorldOption, load_config
+from aiots.config import load_config
+from aiots.console import WorldOption
 
 SECRET = ("password", "username")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiots.config import Config, ConfigError, WorldOption, load_config
-from aiots.console import fail
+from aiots.config import Config, ConfigError, load_config
+from aiots.console import WorldOption, fail
 
 if TYPE_CHECKING:
     from schemas.records import Control, Mandate

@@ -171,9 +171,9 @@ class _Demo:
 
     def _prove(self, watcher: "Watcher") -> int:
         """Drain the stages, verify the world, print the summary; return the exit code."""
-        from aiots.commands.run import loud, stage_params
         from aiots.commands.verify import said
         from aiots.pipeline import STAGE_RANK
+        from aiots.stage import loud, stage_params
 
         self._supervisor.stop(lambda spec: spec.rank == STAGE_RANK)
         played_s = time.monotonic() - self._began_s

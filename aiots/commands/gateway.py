@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from aiots.config import WorldOption, load_config
-from aiots.console import fail
+from aiots.config import load_config
+from aiots.console import WorldOption, fail
 
 
 def register(app: typer.Typer) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiots.config import Config, WorldOption, load_config
-from aiots.console import fail, only_writer
+from aiots.config import Config, load_config
+from aiots.console import WorldOption, fail, only_writer
 
 if TYPE_CHECKING:
     from connectors.sources.record import Source

@@ -1,11 +1,12 @@
 """`aiots run`, `aiots rebuild`, `aiots upgrade`: the stages' processes and their versions."""
 
-import signal
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from aiots.config import Config, WorldOption, load_config
+from aiots.config import load_config
+from aiots.console import WorldOption
+from aiots.stage import CHECKPOINT_SECONDS, loud, run_stage, stage_params
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +20,7 @@ def run(
     stage: Annotated[str, typer.Argument(help="analytics, signals, router, sizing, risk or venue.")],
     slot: Annotated[int, typer.Option(help="Number of this process among those of its stage.", min=0)] = 0,
     metrics_port: Annotated[int, typer.Option(help="Port of /metrics and /healthz on loopback; 0: none.", min=0)] = 0,
-    checkpoint_seconds: Annotated[float, typer.Option(help="Time between checkpoints.", min=0.05)] = 5.0,
+    checkpoint_seconds: Annotated[float, typer.Option(help="Time between checkpoints.", min=0.05)] = CHECKPOINT_SECONDS,
     world: WorldOption = None,
 ) -> None:
     """Run one process of a stage until SIGTERM or Ctrl-C, which drain and checkpoint.
@@ -27,28 +28,12 @@ def run(
     Any number of processes share a stage's partitions; give each its own --slot, and a process that is started again
     in its slot goes on at once where it stopped.
     """
-    config = load_config(world=world)
-    from streams.runtime.kafka import StageProcess
-    from streams.runtime.options import ParameterError, RunOptions
+    from streams.runtime.options import ParameterError
 
-    options = RunOptions(
-        world=config.world,
-        stage=stage,
-        slot=slot,
-        kafka=config.kafka,
-        partitions=config.partitions,
-        params=stage_params(config, stage),
-        metrics_port=metrics_port,
-        checkpoint_seconds=checkpoint_seconds,
-    )
     try:
-        process = StageProcess(options)
+        run_stage(load_config(world=world), stage, slot, metrics_port, checkpoint_seconds)
     except ParameterError as error:
         raise typer.BadParameter(str(error)) from error
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: process.stop())
-    with loud():
-        process.run()
 
 
 def rebuild(
@@ -84,42 +69,3 @@ def upgrade(world: WorldOption = None) -> None:
     with loud():
         ready = upgrade_world(config.kafka, config.world, config.partitions, {**config.stage_params}, typer.echo)
     raise typer.Exit(0 if ready else 1)
-
-
-def stage_params(config: Config, stage: str) -> dict[str, object]:
-    """Return a stage's table of the config, with what the config itself knows (the accounts)."""
-    params = dict(config.stage_params.get(stage, {}))
-    if stage == "router":
-        params.setdefault("accounts", list(config.accounts))
-    return params
-
-
-class loud:
-    """Turn the errors of a broken world into one line on stderr and exit code 1; a bug keeps its traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        from confluent_kafka import KafkaException
-
-        from streams.log.filter import GapError
-        from streams.log.producer import BrokenLogError
-        from streams.log.reader import UnreadableLogError
-        from streams.runtime.checkpoint import RefusedStartError
-        from streams.runtime.recovery import FencedError
-        from streams.runtime.task import MissingOffsetError
-
-        told = (
-            BrokenLogError,
-            UnreadableLogError,
-            RefusedStartError,
-            FencedError,
-            MissingOffsetError,
-            GapError,
-            KafkaException,
-        )
-        if isinstance(error, told):
-            text = error.args[0].str() if isinstance(error, KafkaException) else str(error)
-            typer.echo(f"stopped: {text}", err=True)
-            raise typer.Exit(1) from error

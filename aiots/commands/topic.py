@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiots.config import Config, WorldOption, load_config
-from aiots.console import fail, only_writer
+from aiots.config import Config, load_config
+from aiots.console import WorldOption, fail, only_writer
 from schemas.topics import TOPICS, full_name, logical_name, world_of
 
 if TYPE_CHECKING:

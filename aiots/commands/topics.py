@@ -2,8 +2,8 @@
 
 import typer
 
-from aiots.config import WorldOption, load_config
-from aiots.console import fail
+from aiots.config import load_config
+from aiots.console import WorldOption, fail
 
 
 def register(app: typer.Typer) -> None:

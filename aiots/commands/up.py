@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from aiots.config import Config, WorldOption, load_config
-from aiots.console import fail
+from aiots.config import Config, load_config
+from aiots.console import WorldOption, fail
 
 POLL_S = 0.2
 DOWN_S_MAX = 120.0

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from aiots.commands.run import loud, stage_params
-from aiots.config import WorldOption, load_config
+from aiots.config import load_config
+from aiots.console import WorldOption
+from aiots.stage import loud, stage_params
 
 
 def register(app: typer.Typer) -> None:

@@ -1,7 +1,7 @@
 """The processes of one machine: started in order, restarted with back-off, given up loudly, drained in reverse.
 
     supervisor = Supervisor(state_dir)
-    supervisor.add(ProcessSpec("analytics-0", (sys.executable, "-m", "aiots", "run", "analytics")))
+    supervisor.add(ProcessSpec("analytics-0", (sys.executable, "-m", "aiots.stage", "analytics")))
     with supervisor:                     # AlreadyUpError where another supervises this folder
         supervisor.start()
         while not supervisor.failed:

@@ -10,10 +10,10 @@ import pytest
 from confluent_kafka import Producer
 
 from aiots.commands.control import publish
-from aiots.commands.run import stage_params
 from aiots.config import Config, load_config
 from aiots.mandates import mandates_of
 from aiots.pipeline import behind
+from aiots.stage import stage_params
 from deploy.local.admin import ensure_topics
 from schemas.topics import full_name
 from streams.log.filter import find_header

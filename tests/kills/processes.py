@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from aiots.stage import stage_command
 
 STAGES = ("analytics", "signals", "router", "sizing", "risk", "venue")
 
@@ -36,9 +38,11 @@ class Pipeline:
 
     def start(self, name: str, *arguments: str) -> Running:
         """Start `aiots ...` under a name; its output goes to a file of its own."""
+        return self._spawn(name, (sys.executable, "-m", "aiots", *arguments))
+
+    def _spawn(self, name: str, command: Sequence[str]) -> Running:
         self.starts += 1
         log = self.folder / f"{name}-{self.starts}.log"
-        command = [sys.executable, "-m", "aiots", *arguments]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **self.environment}, cwd=self.folder
@@ -49,9 +53,8 @@ class Pipeline:
 
     def start_stage(self, stage: str, slot: int = 0) -> Running:
         """Start one process of a stage."""
-        seconds = str(self.checkpoint_seconds)
-        name = f"{stage}-{slot}"
-        return self.start(name, "run", stage, "--slot", str(slot), "--checkpoint-seconds", seconds)
+        command = stage_command(stage, slot, checkpoint_seconds=self.checkpoint_seconds)
+        return self._spawn(f"{stage}-{slot}", command)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and wait until it is gone."""

@@ -2,7 +2,7 @@
 
 In each round ingest writes a share of the recording as fast as it can and is killed, and under the lag that this makes
 every process of every stage is killed once, in a seeded order, some while they recover. One stage a round becomes a
-zombie: frozen before the share is written, replaced in its slot, thawed beside its replacement. One kill a round aims
+zombie: frozen in the midst of its work, replaced in its slot, thawed beside its replacement. One kill a round aims
 at an open checkpoint. The broker is killed twice. What the pipeline does with its own deaths (fenced, broker gone) is
 the supervisor's part, which this plays: it starts again what has ended.
 """
@@ -22,10 +22,10 @@ from typing import Any
 
 from aiots.commands.backtest import publish_mandates
 from aiots.commands.control import publish
-from aiots.commands.run import stage_params
 from aiots.config import load_config
 from aiots.mandates import mandates_of
 from aiots.pipeline import behind
+from aiots.stage import stage_params
 from deploy.local.admin import ensure_topics
 from deploy.local.broker import start_broker
 from streams.runtime.memory import MemoryPipeline
@@ -163,13 +163,14 @@ class Scenario:
         self._start("ingest")
 
     def _round(self, number: int, kill_broker: bool) -> None:
-        """Freeze one, let ingest write its share and kill it, thaw the frozen one, kill the rest."""
+        """Let ingest write its share and kill it, freeze one, thaw it once it is replaced, kill the rest."""
         order = self.random.sample(self.names, len(self.names))
         zombie_of, aimed = self.names[number % len(self.names)], self.names[(number + 3) % len(self.names)]
         order.remove(zombie_of)
         self._until_ready(zombie_of)
-        zombie = self._freeze(zombie_of)
         self._write_share(number)
+        time.sleep(self.random.uniform(0.0, 0.3))
+        zombie = self._freeze(zombie_of)  # in the midst of its work, most likely, with more of it fetched already
         if kill_broker:
             self._kill_broker()
         if zombie is not None:
