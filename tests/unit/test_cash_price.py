@@ -117,6 +117,13 @@ def test_what_has_no_price_says_why() -> None:
     assert (found.price[-1], found.delta[-1]) == (10.0, 1.0)
 
 
+def test_cash_far_beyond_the_diffusion_is_out_of_range() -> None:
+    """Half of the spot within a minute: no grid resolves where exercise is due, and none is asked."""
+    dividends = CashDividends((1e-6,), (50.0,))
+    assert cash_price(100.0, 100.0, 2e-6, 0.05, 0.0, 0.2, True, dividends).status[0] == Status.OUT_OF_RANGE
+    assert cash_price(100.0, 100.0, 0.5, 0.05, 0.0, 0.2, True, dividends).status[0] == Status.OK
+
+
 def test_shapes_and_dividends_are_checked() -> None:
     """Shapes that do not fit, and dividends that do not ascend or are not positive, are errors of the caller."""
     with pytest.raises(ValueError, match="broadcast"):

@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from streams.numerics.jit import entry
 from streams.numerics.special import exp, log
 from streams.options.cash.base import escrowed, present_value
-from streams.options.cash.price import DEVIATION_MAX, DEVIATION_MIN, NODES, VOL_MAX, VOL_MIN, YEARS_MAX, solve_lanes
+from streams.options.cash.price import (
+    CASH_DEVIATIONS_MAX,
+    DEVIATION_MAX,
+    DEVIATION_MIN,
+    NODES,
+    VOL_MAX,
+    VOL_MIN,
+    YEARS_MAX,
+    solve_lanes,
+)
 from streams.options.cash.read import read_row
 from streams.options.contracts.clock import DAY_NS
 from streams.options.contracts.expiry import YEAR_NS
@@ -109,6 +118,8 @@ def build_row(tables: CashTables, row: int, market: CashMarket, vol: float) -> b
         return False
     end_ns = market.window_end_ns(expiry_ns)
     ex_years, cash = market.dividends(expiry_ns)
+    if cash.sum() > CASH_DEVIATIONS_MAX * tables.strike[row] * deviation / VOL_REACH:
+        return False
     span = (end_ns - market.event_ns) / YEAR_NS
     kept = np.array([0.0, 0.5 * span, span])
     meta, terms = tables.meta[row], np.empty((6, LANES))
