@@ -30,15 +30,15 @@ SECONDS_MAX = 300
 JSON_TOPIC = "peer-ticks"
 
 
-def environment(context: Context) -> Path:
-    """Return the python of the peers' environment, made when absent; BenchError where pip fails."""
-    folder = cache_folder() / "peers"
+def environment(context: Context, name: str = "peers", requirements: str = "requirements.txt") -> Path:
+    """Return the python of these peers' environment, made when absent; BenchError where pip fails."""
+    folder = cache_folder() / name
     python, stamp = folder / "bin" / "python", folder / "installed"
-    wanted = (HERE / "requirements.txt").read_text()
+    wanted = (HERE / requirements).read_text()
     if not stamp.is_file() or stamp.read_text() != wanted:
-        context.say(f"{SECTION}: installing {', '.join(wanted.split())} (once)")
+        context.say(f"{name}: installing {', '.join(wanted.split())} (once)")
         venv.create(folder, with_pip=True, clear=True)
-        command = [str(python), "-m", "pip", "install", "-q", "-r", str(HERE / "requirements.txt")]
+        command = [str(python), "-m", "pip", "install", "-q", "-r", str(HERE / requirements)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode:
             raise BenchError(f"cannot install the peers: {done.stderr[-1_000:]}")

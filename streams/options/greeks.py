@@ -15,14 +15,14 @@ volga = d(vega)/d(vol).
 Sources: Black and Scholes (1973), Merton (1973), Black (1976).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.numerics.jit import entry, lane
 from streams.numerics.lanes import INVERSE_SQRT_TWO_PI, exp, log_ratio, mills, mills_difference
-from streams.options.arrays import Broadcast, Numbers
+from streams.options.arrays import FLAGS, FLOATS, MISFIT, STATUSES, TABLE, Compiled, Numbers, broadcast
 from streams.options.status import BAD_INPUT, NO_TIME, NOT_A_NUMBER, OK
 
 F64 = NDArray[np.float64]
@@ -116,14 +116,20 @@ def _fill(
 
 @entry
 def _greeks(
-    spot: F64, strike: F64, years: F64, rate: F64, yield_: F64, vol: F64, call: NDArray[np.bool_]
-) -> tuple[F64, NDArray[np.uint8]]:
-    """Return rows of price and greeks, shape (9, n), and statuses."""
-    count = spot.size
-    if not strike.size == years.size == rate.size == yield_.size == vol.size == call.size == count:
+    spot: F64,
+    strike: F64,
+    years: F64,
+    rate: F64,
+    yield_: F64,
+    vol: F64,
+    call: NDArray[np.bool_],
+    out: F64,
+    status: NDArray[np.uint8],
+) -> None:
+    """Fill rows of price and greeks, shape (9, n), and statuses."""
+    count = status.size
+    if not spot.size == strike.size == years.size == rate.size == yield_.size == vol.size == call.size == count:
         raise ValueError(SIZES)
-    out = np.empty((9, count))
-    status = np.empty(count, np.uint8)
     rows = np.empty((ROWS, BLOCK))
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
@@ -135,12 +141,9 @@ def _greeks(
                 out[k, begin + i] = rows[k, i]
         for i in range(size):
             status[begin + i] = np.uint8(rows[9, i])
-    return out, status
 
 
-_greeks_of = Broadcast(
-    _greeks, "(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], boolean[::1])", 6
-)
+_pricer = Compiled(_greeks, *[FLOATS] * 6, FLAGS, TABLE, STATUSES)
 
 
 def greeks(
@@ -153,5 +156,13 @@ def greeks(
     itself a delta of 0); at vol 0 they are the limits. NaN in: NaN out, NOT_A_NUMBER; a contract that cannot be:
     NaN, BAD_INPUT. ValueError where shapes do not fit. Source: see the module's head.
     """
-    rows, status = _greeks_of(spot, strike, years, rate, yield_, vol, is_call)
-    return Greeks(*rows, status)
+    first: Any = spot
+    try:
+        out, status = np.empty((9, first.size)), np.empty(first.size, np.uint8)
+        _pricer.call(spot, strike, years, rate, yield_, vol, is_call, out, status)
+        return Greeks(*out, status)
+    except MISFIT:
+        columns, shape = broadcast((spot, strike, years, rate, yield_, vol, is_call), 6)
+    out, status = np.empty((9, columns[0].size)), np.empty(columns[0].size, np.uint8)
+    _pricer.call(*columns, out, status)
+    return Greeks(*out.reshape((9, *shape)), status.reshape(shape))

@@ -1,0 +1,78 @@
+# mypy: ignore-errors
+# It runs in the peers' environment, whose packages this one has not.
+"""Volatilities by three peers, each called as its own documentation shows, on slices of one expiry and side.
+
+Argument: an .npz with price, spot, strike, years, rate, yield_, is_call, expiry. Lines on stdin ask for
+{"peer", "rows": [begin, end], "seconds"}; each is answered by {"seconds": per option, "vols": of the last pass}.
+"""
+
+import json
+import sys
+import time
+
+import iv_engine.batch
+import lbriv
+import numpy as np
+import vanilla_option_pricers.black_scholes as vanilla
+
+data = dict(np.load(sys.argv[1]))
+
+
+def slices(begin, end):
+    """Yield rows of one expiry and side, with their forward and discount factor."""
+    rows = np.arange(begin, end)
+    for expiry in np.unique(data["expiry"][rows]):
+        for call in (True, False):
+            own = rows[(data["expiry"][rows] == expiry) & (data["is_call"][rows] == call)]
+            if own.size:
+                one = {name: float(data[name][own[0]]) for name in ("spot", "years", "rate", "yield_")}
+                discount = float(np.exp(-one["rate"] * one["years"]))
+                forward = one["spot"] * float(np.exp((one["rate"] - one["yield_"]) * one["years"]))
+                yield own, one["years"], forward, discount, call
+
+
+def passes(peer, begin, end):
+    """Return a function that solves these rows once, and the rows in its order."""
+    steps, order = [], []
+    for own, years, forward, discount, call in slices(begin, end):
+        strike, price = data["strike"][own], data["price"][own]
+        order.append(own)
+        if peer == "vanilla-option-pricers" and own.size == 1:
+            one = (forward, years, float(strike[0]), float(price[0]), discount, "C" if call else "P")
+            steps.append((vanilla.infer_bsm_implied_vol, one))
+        elif peer == "vanilla-option-pricers":
+            sides = np.full(own.size, "C" if call else "P")
+            steps.append((vanilla.infer_bsm_ivols_from_slice_prices, (years, forward, discount, strike, sides, price)))
+        elif peer == "iv-engine":
+            same = np.full(own.size, forward), strike, np.full(own.size, years)
+            steps.append((iv_engine.batch.implied_volatilities, (price / discount, *same, call, False)))
+        else:
+            steps.append((lbriv.vectorized_implied_vol_strikes, (price / discount, forward, strike, 1 if call else -1)))
+
+    def once():
+        return [function(*arguments) for function, arguments in steps]
+
+    return once, np.concatenate(order)
+
+
+prepared = {}
+for line in sys.stdin:
+    asked = json.loads(line)
+    key = (asked["peer"], *asked["rows"])
+    if key not in prepared:
+        prepared[key] = passes(*key)
+        prepared[key][0]()
+    once, order = prepared[key]
+    count, seconds, found = 0, 0.0, None
+    while not count or seconds < asked["seconds"]:
+        repeat = max(1, 2_000 // order.size)
+        begin = time.perf_counter()
+        for _ in range(repeat):
+            found = once()
+        seconds += time.perf_counter() - begin
+        count += repeat * order.size
+    vols = np.empty(order.size)
+    vols[order - asked["rows"][0]] = np.concatenate([np.atleast_1d(one) for one in found])
+    if asked["peer"] == "lbriv":
+        vols /= np.sqrt(data["years"][asked["rows"][0] : asked["rows"][1]])
+    print(json.dumps({"seconds": seconds / count, "vols": vols.tolist()}), flush=True)
