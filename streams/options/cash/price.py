@@ -103,7 +103,7 @@ def cash_price(
         )
     )
     s, k, t, r, q, v, call, early = inputs
-    status = _statuses(s, k, t, r, q, v, dividends)
+    status = statuses_of(s, k, t, r, q, v, dividends)
     sign = np.where(call > 0.0, 1.0, -1.0)
     out = np.full((5, s.size), np.nan)
     terms = np.array([sign, np.where(early > 0.0, 1.0, 0.0), k, r, q, v])
@@ -115,7 +115,8 @@ def cash_price(
     return CashPrices(*out, status)
 
 
-def _statuses(s: F64, k: F64, t: F64, r: F64, q: F64, v: F64, dividends: CashDividends) -> U8:
+def statuses_of(s: F64, k: F64, t: F64, r: F64, q: F64, v: F64, dividends: CashDividends) -> U8:
+    """Return what is wrong with inputs, each (n,), else OK; see cash_price."""
     total = np.zeros(s.shape)
     for when, amount in zip(dividends.ex_years, dividends.cash, strict=True):
         if when > 0.0:
