@@ -3,19 +3,35 @@
 Only names for a notebook stand here; each is explained where it is made.
 """
 
+from streams.options.american import (
+    AmericanPrice,
+    AmericanTable,
+    american_greeks,
+    american_iv,
+    american_price,
+    american_table,
+    exercise_boundary,
+)
 from streams.options.cash import CashDividends, cash_greeks, cash_iv, cash_price
 from streams.options.greeks import Greeks, greeks
 from streams.options.implied import ImpliedVolatility, implied_volatility
 from streams.options.status import Status, labels
 
 __all__ = [
+    "AmericanPrice",
+    "AmericanTable",
     "CashDividends",
     "Greeks",
     "ImpliedVolatility",
     "Status",
+    "american_greeks",
+    "american_iv",
+    "american_price",
+    "american_table",
     "cash_greeks",
     "cash_iv",
     "cash_price",
+    "exercise_boundary",
     "greeks",
     "implied_volatility",
     "labels",

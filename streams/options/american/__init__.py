@@ -1,0 +1,24 @@
+"""American options under continuous rate and yield: boundaries solved once per expiry, read for every option."""
+
+from streams.options.american.measure import (
+    AmericanPrice,
+    american_greeks,
+    american_iv,
+    american_price,
+    exercise_boundary,
+    iv_on,
+    price_on,
+)
+from streams.options.american.tables import AmericanTable, american_table
+
+__all__ = [
+    "AmericanPrice",
+    "AmericanTable",
+    "american_greeks",
+    "american_iv",
+    "american_price",
+    "american_table",
+    "exercise_boundary",
+    "iv_on",
+    "price_on",
+]
