@@ -96,7 +96,7 @@ def american_greeks(
     out, status = _values(chain, chain.table, True)
     p, p_1, p_2, p_3 = out[:, PRICE], out[:, SLOPE], out[:, CURVE], out[:, SPEED]
     s, unit = np.where(call, k / x, x / k), np.where(call, x, k)
-    price, vega, volga = unit * p, unit * out[:, VEGA], unit * out[:, VOLGA]
+    price, vega, volga = _whole(chain, p), unit * out[:, VEGA], unit * out[:, VOLGA]
     # A call is S p(K / S): its slopes in S by the chain rule.
     delta = np.where(call, p - s * p_1, p_1)
     gamma = np.where(call, s * s * p_2 / x, p_2 / k)
@@ -174,7 +174,13 @@ def _values(chain: Chain, table: AmericanTable, full: bool) -> tuple[F64, U8]:
 
 def _prices(chain: Chain) -> AmericanPrice:
     out, status = _values(chain, chain.table, False)
-    return AmericanPrice(out[:, PRICE] * np.where(chain.is_call, chain.spot, chain.strike), status)
+    return AmericanPrice(_whole(chain, out[:, PRICE]), status)
+
+
+def _whole(chain: Chain, p: F64) -> F64:
+    """Return prices in quote currency, not a rounding unit below what exercise gives."""
+    gain = np.where(chain.is_call, chain.spot - chain.strike, chain.strike - chain.spot)
+    return np.maximum(p * np.where(chain.is_call, chain.spot, chain.strike), np.maximum(gain, 0.0))
 
 
 def _implied(chain: Chain) -> ImpliedVolatility:
