@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.options.american import american_price
 from streams.options.cash import CashDividends, cash_price
 from streams.options.status import Status
 
@@ -74,3 +75,16 @@ def test_a_tiny_dividend_is_none(
     whole = price(contract, CashDividends((when * contract[1],), (cash,)))
     scaled = price(contract, CashDividends((when * contract[1],), (cash * 8.0,)), 8.0)
     assert abs(scaled / 8.0 - whole) < 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(contracts, st.floats(-0.02, 0.08))
+def test_without_cash_an_american_is_the_boundary_solvers(
+    contract: tuple[float, float, float, float, bool, bool], yield_: float
+) -> None:
+    """Without dividends a price is that of streams/options/american, another method altogether."""
+    strike, years, rate, vol, is_call, _ = contract
+    ours = cash_price(100.0, strike, years, rate, yield_, vol, is_call, CashDividends())
+    theirs = american_price(100.0, strike, years, rate, yield_, vol, is_call)
+    if theirs.status[0] == Status.OK:
+        assert abs(ours.price[0] - theirs.price[0]) < (6e-4 if vol * years**0.5 < 0.6 else 1.5e-3)
