@@ -150,7 +150,7 @@ def ours(quotes_: dict[str, Any], rows: slice, last: F64 | None) -> Callable[[],
 
 def seconds_each(once: Callable[[], Any], size: int, seconds_min: float) -> float:
     """Return the seconds an option takes."""
-    count, seconds, repeat = 0, 0.0, max(1, 2_000 // size)
+    count, seconds, repeat = 0, 0.0, max(1, 200 // size)
     while seconds < seconds_min:
         begin_s = time.perf_counter()
         for _ in range(repeat):
@@ -164,7 +164,7 @@ def speed(
     context: Context, name: str, quotes_: dict[str, Any], rows: slice, right: list[str], ask: Callable[..., Any]
 ) -> None:
     """Cold and warm, beside the best right peer."""
-    size, burst = rows.stop - rows.start, 0.02 if context.quick else 0.1
+    size, burst = rows.stop - rows.start, 0.01 if context.quick else 0.05
     base = implied_volatility(*(quotes_[key] for key in NAMES[:-1])).vol
     last = base * (1.0 + np.random.default_rng(3).uniform(-0.01, 0.01, base.size))
     cold, warm = ours(quotes_, rows, None), ours(quotes_, rows, last)

@@ -1,6 +1,9 @@
 # mypy: ignore-errors
 # It runs in the peers' environment, whose packages this one has not.
-"""Volatilities by three peers, each called as its own documentation shows, on slices of one expiry and side.
+"""Volatilities by three peers, each called in its quickest way, on slices of one expiry and side.
+
+vanilla-option-pricers: its numba function from Python for one option; for more, from a loop that is compiled here, for
+its own function of a slice takes 19 us a call.
 
 Argument: an .npz with price, spot, strike, years, rate, yield_, is_call, expiry. Lines on stdin ask for
 {"peer", "rows": [begin, end], "seconds"}; each is answered by {"seconds": per option, "vols": of the last pass}.
@@ -13,9 +16,19 @@ import time
 import iv_engine.batch
 import lbriv
 import numpy as np
-import vanilla_option_pricers.black_scholes as vanilla
+from numba import njit
+from vanilla_option_pricers.black_scholes import infer_bsm_implied_vol
 
 data = dict(np.load(sys.argv[1]))
+
+
+@njit
+def vanilla_slice(forward, years, strike, price, discount, call):
+    """Solve a slice by the package's function of one option."""
+    found = np.empty(strike.size)
+    for i in range(strike.size):
+        found[i] = infer_bsm_implied_vol(forward, years, strike[i], price[i], discount, "C" if call else "P")
+    return found
 
 
 def slices(begin, end):
@@ -38,11 +51,11 @@ def passes(peer, begin, end):
         strike, price = data["strike"][own], data["price"][own]
         order.append(own)
         if peer == "vanilla-option-pricers" and own.size == 1:
-            one = (forward, years, float(strike[0]), float(price[0]), discount, "C" if call else "P")
-            steps.append((vanilla.infer_bsm_implied_vol, one))
+            rest = (1e-8, 0.01, 5.0, 100, True)  # its defaults: leaving them out takes 50 us
+            one = (forward, years, float(strike[0]), float(price[0]), discount, "C" if call else "P", *rest)
+            steps.append((infer_bsm_implied_vol, one))
         elif peer == "vanilla-option-pricers":
-            sides = np.full(own.size, "C" if call else "P")
-            steps.append((vanilla.infer_bsm_ivols_from_slice_prices, (years, forward, discount, strike, sides, price)))
+            steps.append((vanilla_slice, (forward, years, strike, price, discount, call)))
         elif peer == "iv-engine":
             same = np.full(own.size, forward), strike, np.full(own.size, years)
             steps.append((iv_engine.batch.implied_volatilities, (price / discount, *same, call, False)))
@@ -65,7 +78,7 @@ for line in sys.stdin:
     once, order = prepared[key]
     count, seconds, found = 0, 0.0, None
     while not count or seconds < asked["seconds"]:
-        repeat = max(1, 2_000 // order.size)
+        repeat = max(1, 200 // order.size)
         begin = time.perf_counter()
         for _ in range(repeat):
             found = once()
