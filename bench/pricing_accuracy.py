@@ -97,10 +97,10 @@ def any_vol(rng: np.random.Generator, n: int) -> F64:
 
 
 def quotes(count: int, seed: int = 20_261_123) -> Quotes:
-    """Return about so many quotes of all kinds; prices are the exact ones, rounded to float64 or (cents) to cents."""
+    """Return so many quotes of all kinds; prices are the exact ones, rounded to float64 or (cents) to cents."""
     rng, parts = np.random.default_rng(seed), []
-    each = count // len(KINDS)
-    for kind, draw in KINDS.items():
+    for i, (kind, draw) in enumerate(KINDS.items()):
+        each = count // len(KINDS) + (i < count % len(KINDS))
         deviations, years, vol = draw(rng, each)
         rate = np.where(rng.random(each) < 0.3, 0.0, rng.uniform(-0.01, 0.08, each))
         yield_ = np.where(rng.random(each) < 0.4, 0.0, rng.uniform(0.0, 0.06, each))

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # It runs in the peers' environment, whose packages this one has not.
-"""Volatilities by three peers, each called in its quickest way, on slices of one expiry and side.
+"""Volatilities by three peers, each called in its quickest way: by side (iv-engine), or by expiry and side.
 
 vanilla-option-pricers: its numba function from Python for one option; for more, from a loop that is compiled here, for
 its own function of a slice takes 19 us a call.
@@ -47,6 +47,17 @@ def slices(begin, end):
 def passes(peer, begin, end):
     """Return a function that solves these rows once, and the rows in its order."""
     steps, order = [], []
+    if peer == "iv-engine":  # it takes arrays of forwards and maturities, so one call a side will do
+        for call in (True, False):
+            own = np.arange(begin, end)
+            own = own[data["is_call"][own] == call]
+            if own.size:
+                carry = (data["rate"] - data["yield_"])[own] * data["years"][own]
+                price = data["price"][own] * np.exp(data["rate"][own] * data["years"][own])
+                rest = (data["spot"][own] * np.exp(carry), data["strike"][own], data["years"][own], call, False)
+                steps.append((iv_engine.batch.implied_volatilities, (price, *rest)))
+                order.append(own)
+        return lambda: [function(*arguments) for function, arguments in steps], np.concatenate(order)
     for own, years, forward, discount, call in slices(begin, end):
         strike, price = data["strike"][own], data["price"][own]
         order.append(own)
@@ -56,9 +67,6 @@ def passes(peer, begin, end):
             steps.append((infer_bsm_implied_vol, one))
         elif peer == "vanilla-option-pricers":
             steps.append((vanilla_slice, (forward, years, strike, price, discount, call)))
-        elif peer == "iv-engine":
-            same = np.full(own.size, forward), strike, np.full(own.size, years)
-            steps.append((iv_engine.batch.implied_volatilities, (price / discount, *same, call, False)))
         else:
             steps.append((lbriv.vectorized_implied_vol_strikes, (price / discount, forward, strike, 1 if call else -1)))
 

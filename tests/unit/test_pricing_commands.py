@@ -5,8 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from aiots.__main__ import build_app
 from aiots.pricing.table import models
