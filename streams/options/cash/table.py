@@ -20,6 +20,7 @@ from streams.numerics.jit import entry
 from streams.numerics.special import exp, log
 from streams.options.cash.base import escrowed, present_value
 from streams.options.cash.price import (
+    BLEND,
     CASH_DEVIATIONS_MAX,
     DEVIATION_MAX,
     DEVIATION_MIN,
@@ -176,8 +177,10 @@ def fill_extra(
                 spot = exp(meta[SPOT_LOW] + meta[SPOT_STEP] * row)
                 first, _, _ = read_row(coarse_spots, coarse[time], lane, spot)
                 second, _, _ = read_row(fine_spots, fine[time], lane, spot)
-                value = (4.0 * second - first) / 3.0
-                due = sign * (spot - strike)
+                due, share = sign * (spot - strike), 1.0
+                if terms[1, lane] > 0.0 and due > 0.0:
+                    share = min(max((second - due) / (BLEND * strike), 0.0), 1.0)
+                value = second + share * (second - first) / 3.0
                 if terms[1, lane] > 0.0 and (second <= due or value < due):
                     value = due
                 value -= escrowed(sign, spot, strike, years, rate, terms[4, lane], terms[5, lane], paid)[0]
