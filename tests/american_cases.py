@@ -88,6 +88,19 @@ class Oracle:
         option.setPricingEngine(self._engine)
         return float(option.NPV())
 
+    def implied(self, contract: Any, paid: float) -> float:
+        """Return QuantLib's own implied volatility of a contract (its default engine and accuracy); NaN if it fails."""
+        spot, strike, years, rate, yield_, _, is_call = contract
+        for quote, value in zip(self._quotes, (spot, rate * years, yield_ * years, 0.2), strict=True):
+            quote.setValue(float(value))
+        right = ql.Option.Call if is_call else ql.Option.Put
+        option = ql.VanillaOption(ql.PlainVanillaPayoff(right, float(strike)), self._exercise)
+        try:
+            found = option.impliedVolatility(paid, self._process, 1e-6, 200, 1e-4, 8.0)
+        except RuntimeError:
+            return float("nan")
+        return float(found / np.sqrt(years))
+
     def prices(self, cases: Cases) -> F64:
         """Return the price of every case, (n,)."""
         return np.array([self.price(*one) for one in zip(*cases.arguments(), strict=True)])

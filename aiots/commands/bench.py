@@ -9,7 +9,16 @@ import typer
 
 from aiots.console import fail
 
-SECTIONS = ("analytics", "peers", "latency", "backtest", "recovery", "pricing_european", "pricing_cash")
+SECTIONS = (
+    "analytics",
+    "peers",
+    "latency",
+    "backtest",
+    "recovery",
+    "pricing_european",
+    "pricing_cash",
+    "pricing_american",
+)
 
 
 def register(app: typer.Typer) -> None:
