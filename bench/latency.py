@@ -92,11 +92,13 @@ def run(context: Context) -> None:
             context.say(f"{SECTION}: run {number + 1} of {context.rounds}, {seconds} s at {RATE} frames/s")
             rows.append(measure(context, world, f"run{number}", second, seconds))
             second += bars_of(seconds)
+        # To read the verdicts costs processor time, so it is done in a run of its own.
+        verdicts = measure(context, world, "verdicts", second, seconds, ("signals", "verdicts"))
         spent = {process.name: process.cpu_seconds() - before[process.name] for process in processes}
-        total_s = context.rounds * seconds
+        total_s = (context.rounds + 1) * seconds
         shares = ", ".join(f"{name.split('-')[1]} {spent_s / total_s:.0%}" for name, spent_s in spent.items())
         context.note(f"latency: processor time of each process, of one core: {shares}")
-        report(context, rows)
+        report(context, rows, verdicts)
 
 
 def bars_of(seconds: int) -> int:
@@ -104,9 +106,10 @@ def bars_of(seconds: int) -> int:
     return RATE * seconds // len(SYMBOLS) + 60
 
 
-def report(context: Context, rows: list[dict[str, float]]) -> None:
-    """Add the median of each figure over the runs."""
+def report(context: Context, rows: list[dict[str, float]], verdicts: dict[str, float]) -> None:
+    """Add the median of each figure over the runs, and what the run that read the verdicts gave of them."""
     median = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    median |= {name: figure for name, figure in verdicts.items() if "verdict" in name}
     samples = min(row["samples"] for row in rows)
     note = (
         f"frame's LogAppendTime (ms, cut off) to signal received; {RATE:,} frames/s open-loop over 9 symbols, "
@@ -133,11 +136,18 @@ def report(context: Context, rows: list[dict[str, float]]) -> None:
 
 
 def measure(
-    context: Context, world: World, name: str, second: int, seconds: int, *, opens: bool = False
+    context: Context,
+    world: World,
+    name: str,
+    second: int,
+    seconds: int,
+    topics: tuple[str, ...] = ("signals",),
+    *,
+    opens: bool = False,
 ) -> dict[str, float]:
     """Send for so long and return the run's figures, ms."""
     starts = [bounds(world.cluster.kafka, world.full("market.ticks"), p)[1] for p in range(world.partitions)]
-    consumer = follow(world, ("signals", "verdicts"))
+    consumer = follow(world, topics)
     schedule = Schedule(
         world.cluster.broker.bootstrap, world.name, world.partitions, name, second, RATE, seconds, opens
     )

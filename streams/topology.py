@@ -2,6 +2,9 @@
 
 from streams.stage import Stage
 
+ORDER_LINGER_MS = 5
+"""Marks come by the thousand; what hangs on a few milliseconds is the signal, not its order."""
+
 STAGES: tuple[Stage, ...] = (
     Stage(
         "analytics",
@@ -23,6 +26,7 @@ STAGES: tuple[Stage, ...] = (
         ("book",),
         "streams.book.router:make",
         "streams.book.router:Params",
+        linger_ms=ORDER_LINGER_MS,
     ),
     Stage(
         "sizing",
@@ -30,6 +34,7 @@ STAGES: tuple[Stage, ...] = (
         ("orders",),
         "streams.sizing.stage:make",
         "streams.sizing.stage:Params",
+        linger_ms=ORDER_LINGER_MS,
     ),
     Stage(
         "risk",
@@ -37,6 +42,7 @@ STAGES: tuple[Stage, ...] = (
         ("verdicts", "risk"),
         "streams.risk.stage:make",
         "streams.risk.stage:Params",
+        linger_ms=ORDER_LINGER_MS,
     ),
     Stage(
         "venue",
@@ -44,6 +50,7 @@ STAGES: tuple[Stage, ...] = (
         ("book",),
         "streams.venue.stage:make",
         "streams.venue.stage:Params",
+        linger_ms=ORDER_LINGER_MS,
     ),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -39,8 +39,8 @@ SETTINGS = {
     "log.cleaner.enable": "true",
     "log.cleaner.dedupe.buffer.size": str(16 * 2**20),
     "log.cleaner.io.buffer.size": str(8 * 2**20),  # holds the largest message
-    "num.network.threads": "2",
-    "num.io.threads": "4",
+    "num.network.threads": "1",
+    "num.io.threads": "2",
     "num.recovery.threads.per.data.dir": "2",
     "background.threads": "4",
     "log.index.size.max.bytes": str(2 * 2**20),
@@ -86,8 +86,7 @@ def java_command(java: Path, jars: list[Path], data_dir: Path, heap_mb: int) -> 
     return [
         str(java),
         f"-Xmx{heap_mb}m",
-        "-XX:+UseG1GC",
-        "-XX:MaxGCPauseMillis=20",
+        "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
         "-Djava.net.preferIPv4Stack=true",

@@ -17,7 +17,7 @@ class BrokenLogError(RuntimeError):
     """The log cannot be written: the broker is gone, or refused a record for good. The process must end."""
 
 
-def producer_settings(kafka: Mapping[str, str], client_id: str) -> dict[str, str | int | bool]:
+def producer_settings(kafka: Mapping[str, str], client_id: str, linger_ms: int = 1) -> dict[str, str | int | bool]:
     """Return librdkafka settings of an idempotent producer that leaves no gap.
 
     message.timeout.ms is 0: a message that timed out would leave a gap that a tail scan cannot see.
@@ -31,7 +31,7 @@ def producer_settings(kafka: Mapping[str, str], client_id: str) -> dict[str, str
         "acks": "all",
         "message.timeout.ms": 0,
         "partitioner": "murmur2_random",
-        "linger.ms": 1,
+        "linger.ms": linger_ms,
         "batch.num.messages": 10_000,
         "queue.buffering.max.messages": 200_000,
         "queue.buffering.max.kbytes": 131_072,
@@ -45,12 +45,17 @@ class LogProducer:
     """Append records in order; raise BrokenLogError where the log takes nothing for 60 s or refuses a record."""
 
     def __init__(
-        self, kafka: Mapping[str, str], client_id: str, silence_seconds_max: float = DELIVERY_SILENCE_SECONDS_MAX
+        self,
+        kafka: Mapping[str, str],
+        client_id: str,
+        silence_seconds_max: float = DELIVERY_SILENCE_SECONDS_MAX,
+        *,
+        linger_ms: int = 1,
     ) -> None:
         self._failure: str | None = None
         self._silence_seconds_max = silence_seconds_max
         self._progress_s = time.monotonic()
-        settings = producer_settings(kafka, client_id)
+        settings = producer_settings(kafka, client_id, linger_ms)
         self._producer = Producer({**settings, "error_cb": self._on_error, "on_delivery": self._on_delivery})
 
     def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:

@@ -7,9 +7,9 @@ and start is recovery.
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -22,7 +22,8 @@ from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
 from streams.runtime.recovery import CheckpointAbortedError, Pending, Recovered, recover
-from streams.runtime.task import TaskKey
+from streams.runtime.task import Target, TaskKey
+from streams.topology import BY_NAME
 
 log = structlog.get_logger()
 
@@ -42,8 +43,10 @@ class Owned:
     """A partition that this process has been given."""
 
     key: TaskKey
-    recovery: Future[Recovered]
     log: KafkaTaskLog
+    recovery: Future[Recovered] = field(default_factory=Future)
+    ends: Mapping[Target, int] = field(default_factory=dict)
+    """Of the outputs, as they were a checkpoint ago."""
     ready: Recovered | None = None
     commit: Future[None] | None = None
     checkpoint_due_s: float = 0.0
@@ -67,13 +70,17 @@ class StageProcess:
         self._owned: dict[tuple[str, int], Owned] = {}
         self._logical = {full_name(options.world, topic): topic for topic in self._stage.reads}
         self._names: dict[str, str] = {}
+        # Stages that were started together do not all checkpoint in the same instant.
+        self._first_due = (1 + list(BY_NAME).index(self._stage.name)) / len(BY_NAME)
         self._stopping = False
         self._broker_gone_s: float | None = None
         self._group: Any = None
         """The group's metadata as of the last time that the loop asked for it: commits on threads need it."""
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="task")
         self.metrics = StageMetrics(self._stage.name, options.metrics_port)
-        self._producer = LogProducer(options.kafka, client_name(f"{self._stage.name}-{options.slot}"))
+        self._producer = LogProducer(
+            options.kafka, client_name(f"{self._stage.name}-{options.slot}"), linger_ms=self._stage.linger_ms
+        )
         self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
         self._consumer = Consumer(self._consumer_settings())
 
@@ -184,8 +191,8 @@ class StageProcess:
         for place in places:
             key = TaskKey(self._stage.name, self._logical[place.topic], place.partition)
             task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, lambda: self._group)
-            future = self._threads.submit(self._recover, key, task_log)
-            self._owned[key.topic, key.partition] = Owned(key, future, task_log)
+            owned = self._owned[key.topic, key.partition] = Owned(key, task_log)
+            owned.recovery = self._threads.submit(self._recover, owned)
 
     def _log_start(self, place: TopicPartition) -> int:
         """Return an offset to stand at, paused, until recovery knows better. By number, as librdkafka waits half a
@@ -196,9 +203,12 @@ class StageProcess:
             return OFFSET_BEGINNING
         return low
 
-    def _recover(self, key: TaskKey, task_log: KafkaTaskLog) -> Recovered:
-        fresh = fold_factory(self._stage, self._params, key.partition, self._options.partitions)
-        return recover(key, task_log, fresh, self._build, self._stage.writes, self._options.partitions)
+    def _recover(self, owned: Owned) -> Recovered:
+        fresh = fold_factory(self._stage, self._params, owned.key.partition, self._options.partitions)
+        writes, partitions = self._stage.writes, self._options.partitions
+        ready = recover(owned.key, owned.log, fresh, self._build, writes, partitions)
+        self._ask_ends(owned, ready)
+        return ready
 
     def _take_over(self) -> None:
         """Begin to consume for the tasks whose recovery is done."""
@@ -212,7 +222,7 @@ class StageProcess:
                 self._consumer.resume([place])
                 owned.ready = ready
                 owned.checkpoint_s = time.monotonic()
-                owned.checkpoint_due_s = time.monotonic() + self._options.checkpoint_seconds
+                owned.checkpoint_due_s = time.monotonic() + self._first_due * self._options.checkpoint_seconds
                 log.info(
                     "task.ready", task=str(owned.key), position=ready.task.position, behind_records=ready.replay_records
                 )
@@ -242,23 +252,8 @@ class StageProcess:
         self._group = self._consumer.consumer_group_metadata()
         for owned in due:
             assert owned.ready is not None
-            try:
-                pending = self._take(owned)
-            except KafkaException as failure:
-                self._postpone(owned, failure)
-                continue
-            owned.commit = self._threads.submit(self._commit, owned, pending)
+            owned.commit = self._threads.submit(self._commit, owned, self._take(owned))
             owned.checkpoint_due_s = now_s + self._options.checkpoint_seconds
-
-    def _postpone(self, owned: Owned, failure: KafkaException) -> None:
-        """A broker that is away is asked again in a second; _watch_broker ends the process when it stays away."""
-        error = failure.args[0]
-        if error.code() not in _PASSING and error.code() not in _RESTARTING and not error.retriable():
-            raise failure
-        if self._broker_gone_s is None:
-            self._broker_gone_s = time.monotonic()
-        owned.checkpoint_due_s = time.monotonic() + 1.0
-        log.warning("checkpoint.postponed", task=str(owned.key), reason=error.str())
 
     def _is_due(self, owned: Owned, now_s: float) -> bool:
         if owned.commit is not None and owned.commit.done():
@@ -275,13 +270,24 @@ class StageProcess:
     def _take(self, owned: Owned, *, drained: bool = False) -> Pending:
         assert owned.ready is not None
         writer = owned.ready.checkpoints
-        return writer.take(owned.log.ends(writer.targets), drained=drained, day=day_of(owned.newest))
+        return writer.take(owned.ends, drained=drained, day=day_of(owned.newest))
 
     def _commit(self, owned: Owned, pending: Pending) -> None:
         assert owned.ready is not None
         begun_s = time.monotonic()
         owned.ready.checkpoints.commit(pending)
         self.metrics.checkpointed(time.monotonic() - begun_s)
+        self._ask_ends(owned, owned.ready)
+
+    def _ask_ends(self, owned: Owned, ready: Recovered) -> None:
+        """Learn where the outputs end, for the next checkpoint: older ends make its scan longer, never wrong.
+
+        Asked on a thread, as every question is a round trip that the loop would stand still for.
+        """
+        try:
+            owned.ends = owned.log.ends(ready.checkpoints.targets)
+        except KafkaException as failure:
+            log.warning("ends.unknown", task=str(owned.key), reason=failure.args[0].str())
 
     def _finished(self, owned: Owned) -> None:
         assert owned.commit is not None
