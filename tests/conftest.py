@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.broker import Broker, start_broker
 from streams.runtime.source import use_kernel_cache
@@ -13,6 +14,10 @@ from streams.runtime.source import use_kernel_cache
 ROOT = Path(__file__).parents[1]
 _worlds = count()
 use_kernel_cache()
+# `make coverage` interprets what is compiled otherwise: a hundred times slower, and no example may run out of time.
+settings.register_profile("interpreted", deadline=None, max_examples=20)
+if os.environ.get("NUMBA_DISABLE_JIT"):
+    settings.load_profile("interpreted")
 
 
 @pytest.fixture(scope="session")

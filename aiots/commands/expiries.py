@@ -1,8 +1,9 @@
 """`aiots expiries`: the expiries of a class of options, to the instant, with the years left and the rate."""
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -10,6 +11,7 @@ from aiots.config import load_config
 from aiots.console import fail
 
 DAYS = 60
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 def expiries(
     symbol: Annotated[str, typer.Argument(help="Class of options, e.g. SPY or SPX.")],
-    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD; years and rates count from its open.")],
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="First day, YYYY-MM-DD; years and rates count from its open; default today."),
+    ] = None,
     last: Annotated[str | None, typer.Option("--to", help=f"Last day, YYYY-MM-DD; default {DAYS} days later.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -31,7 +36,7 @@ def expiries(
     from streams.options.contracts.clock import new_york_ns
     from streams.options.contracts.expiry import OPEN
 
-    begin = _day("--from", first)
+    begin = datetime.now(NEW_YORK).date() if first is None else _day("--from", first)
     end = begin + timedelta(days=DAYS) if last is None else _day("--to", last)
     if end < begin:
         fail(f"--to must not be before --from, was {end} and {begin}")
@@ -64,6 +69,4 @@ def _day(option: str, text: str) -> date:
 
 
 def _utc(event_ns: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(event_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
