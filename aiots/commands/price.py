@@ -14,7 +14,9 @@ YearsOption = Annotated[float | None, typer.Option(help="Time to the expiry inst
 RateOption = Annotated[float, typer.Option(help="Interest, continuous, per 1.00 and year: 0.05 is 5 %.")]
 YieldOption = Annotated[float, typer.Option("--yield", help="Dividend yield, as the rate; of a future: its rate.")]
 SideOption = Annotated[bool, typer.Option("--call/--put", help="Which right.")]
-ModelOption = Annotated[str, typer.Option(help="Exercise and dividends: european, ... (docs/option_pricing.md).")]
+ModelOption = Annotated[
+    str, typer.Option(help="european, american, or cash: American, the CSV's ex_years and cash give the next dividend.")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aiots.pricing
+from aiots.pricing.kernels import compiling
 from streams.options import Greeks, labels
 
 F64 = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
 RIGHTS = {"call": True, "c": True, "put": False, "p": False}
-NO_MODELS = ("table",)
+NO_MODELS = ("kernels", "table")
 PERCENT, DAYS = 100.0, 365.0
 
 
@@ -128,9 +129,12 @@ def run(source: Path | None, kind: str, name: str, values: dict[str, float | Non
 
     kind: price or implied, what is asked.
     """
-    chosen = model(name)
+    answer = getattr(model(name), kind)
     if source is None:
-        for label, column in texts(getattr(chosen, kind)(single(values, is_call))).items():
+        option = single(values, is_call)
+        with compiling(name, kind):
+            found = answer(option)
+        for label, column in texts(found).items():
             out.write(f"{label:18} {column[0]}\n")
         return
     defaults = {key: value for key, value in values.items() if value is not None}
@@ -139,4 +143,10 @@ def run(source: Path | None, kind: str, name: str, values: dict[str, float | Non
             table = read(lines, defaults)
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(f"cannot read {source}: {error}") from error
-    write(table, getattr(chosen, kind)(table), out)
+    if not len(table):
+        # The names of the columns alone: every model's are the same, and no kernel need be compiled for them.
+        write(table, getattr(model("european"), kind)(table), out)
+        return
+    with compiling(name, kind):
+        found = answer(table)
+    write(table, found, out)

@@ -28,7 +28,7 @@ def same(literals: tuple[float, ...], exact: list[mp.mpf]) -> None:
 @pytest.mark.parametrize("power", [1, 2])
 def test_quadrature_nodes_in_the_angle(power: int) -> None:
     """Sine and cosine of a = (pi / 2) b^power at Gauss-Legendre nodes b, and the weights of v / t = sin^2 a."""
-    literals = (nodes._SINES, nodes._COSINES, nodes._WEIGHTS)
+    literals: tuple[tuple[float, ...], ...] = (nodes._SINES, nodes._COSINES, nodes._WEIGHTS)
     if power == 2:
         literals = (nodes._PREMIUM_SINES, nodes._PREMIUM_COSINES, nodes._PREMIUM_WEIGHTS)
     with mp.workdps(DIGITS):
