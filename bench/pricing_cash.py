@@ -60,7 +60,7 @@ def ours(case: Case) -> float:
 def accuracy(context: Context) -> None:
     """Compare prices with the second engine's."""
     drawn = cases(context.size(CASES, 10), seed=4)
-    context.say(f"{SECTION}: {len(drawn)} cases by the second engine, some minutes")
+    context.say(f"{SECTION}: {len(drawn)} cases by the second engine, a minute")
     errors = np.array([abs(ours(case) - second_engine(case)) for case in drawn])
     exact = np.array([case.is_integral for case in drawn])
     note = (
