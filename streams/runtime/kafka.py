@@ -16,8 +16,9 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.topics import full_name
-from streams.log.producer import QUIET, BrokenLogError, LogProducer, client_name
+from streams.log.producer import BrokenLogError, LogProducer, client_name
 from streams.runtime.archive import day_of
+from streams.runtime.consumer import consumer_settings
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
@@ -27,7 +28,6 @@ from streams.topology import BY_NAME
 
 log = structlog.get_logger()
 
-SESSION_MS = 6_000
 LOOP_SECONDS = 0.1
 KERNELS_SECONDS_SAID = 5.0
 GARBAGE_OBJECTS = 50_000
@@ -82,7 +82,7 @@ class StageProcess:
             options.kafka, client_name(f"{self._stage.name}-{options.slot}"), linger_ms=self._stage.linger_ms
         )
         self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
-        self._consumer = Consumer(self._consumer_settings())
+        self._consumer = Consumer(consumer_settings(options, self._stage, self._on_error))
 
     def _load_kernels(self) -> None:
         """Compile, or load, what the fold calls: on a new machine over a minute, in which a member would be put out."""
@@ -90,30 +90,6 @@ class StageProcess:
         fold_factory(self._stage, self._params, 0, self._options.partitions)().apply([])
         if (seconds := time.monotonic() - begun_s) > KERNELS_SECONDS_SAID:
             log.info("kernels.loaded", stage=self._stage.name, seconds=round(seconds, 1))
-
-    def _consumer_settings(self) -> dict[str, Any]:
-        options = self._options
-        return {
-            **options.kafka,
-            "group.id": f"{options.world}.{self._stage.name}",
-            "group.instance.id": f"{self._stage.name}-{options.slot}",
-            "client.id": client_name(f"{self._stage.name}-{options.slot}"),
-            "log_level": QUIET,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": SESSION_MS,
-            "heartbeat.interval.ms": 1_500,
-            "max.poll.interval.ms": 120_000,
-            "auto.offset.reset": "error",
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "isolation.level": "read_uncommitted",
-            "check.crcs": True,
-            "fetch.queue.backoff.ms": 5,
-            "queued.max.messages.kbytes": 16_384,
-            "fetch.wait.max.ms": 100,
-            "socket.nagle.disable": True,
-            "error_cb": self._on_error,
-        }
 
     def stop(self) -> None:
         """Ask run() to drain, checkpoint and return."""

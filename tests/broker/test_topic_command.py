@@ -18,7 +18,7 @@ from aiots.__main__ import build_app
 from connectors.sources.recording import Recording, export, replay
 from schemas import frames, wire
 from schemas.records import Mark, MarketEvent, MarketEventKind
-from schemas.topics import full_name, partition_of
+from schemas.topics import TOPICS, full_name, partition_of
 from streams.log.ids import RecordId, headers_of
 from streams.log.producer import LogProducer
 from streams.log.reader import bounds, read
@@ -98,7 +98,7 @@ def test_cat_shows_every_record_with_place_id_and_content(
     assert json_lines(aiots("topic", "cat", "market.ticks", "--count", 0, "--json", "--world", world)) == []
     keyed = json_lines(aiots("topic", "cat", "market.ticks", "--key", "SPY", "--json", "--count", 99, "--world", world))
     assert keyed == [one for one in seen if one["key"] == "SPY"]
-    people = aiots("topic", "cat", "market.ticks", "--count", 1, "--world", world).stdout
+    people = aiots("topic", "cat", "market.ticks", "--key", "SPY", "--count", 1, "--world", world).stdout
     assert "SPY" in people
     assert "TickFrame 4 rows 2013-10-07T13:30:44.000Z..2013-10-07T13:30:47.000Z last=168.5" in people
 
@@ -269,7 +269,7 @@ def test_what_cannot_be_done_is_said(
     listed = aiots("topic", "list", "--world", world)
     assert listed.exit_code == 0
     assert f"{world}.market.ticks" in listed.output
-    assert len(json_lines(aiots("topic", "list", "--json", "--world", world))) == 20
+    assert len(json_lines(aiots("topic", "list", "--json", "--world", world))) == len(TOPICS)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setattr("aiots.commands.topic.ANSWER_SECONDS_MAX", 1.0)
     gone = aiots("topic", "cat", "signals", "--world", world)
