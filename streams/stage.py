@@ -114,5 +114,4 @@ class Stage:
     layout: int = 1
     """Version of the state's layout; a checkpoint of another is refused."""
     linger_ms: int = 1
-    """How long an output may wait for others to be sent with, and an input twice as long. Each request wakes the
-    broker and every reader."""
+    """How long an output may wait for others to be sent with. Each request wakes the broker and every reader."""

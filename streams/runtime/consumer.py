@@ -10,7 +10,6 @@ from streams.runtime.options import RunOptions
 from streams.stage import Stage
 
 SESSION_MS = 6_000
-FETCH_BYTES_MIN = 65_536
 
 
 def consumer_settings(options: RunOptions, stage: Stage, on_error: Callable[[KafkaError], None]) -> dict[str, Any]:
@@ -32,14 +31,7 @@ def consumer_settings(options: RunOptions, stage: Stage, on_error: Callable[[Kaf
         "check.crcs": True,
         "fetch.queue.backoff.ms": 5,
         "queued.max.messages.kbytes": 16_384,
-        **_fetching(stage),
+        "fetch.wait.max.ms": 100,
         "socket.nagle.disable": True,
         "error_cb": on_error,
     }
-
-
-def _fetching(stage: Stage) -> dict[str, Any]:
-    """Return how a stage waits for its inbox: as its outputs wait for company, so do its inputs."""
-    if stage.linger_ms <= 1:
-        return {"fetch.min.bytes": 1, "fetch.wait.max.ms": 100}
-    return {"fetch.min.bytes": FETCH_BYTES_MIN, "fetch.wait.max.ms": 2 * stage.linger_ms}
