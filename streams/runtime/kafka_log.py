@@ -78,8 +78,26 @@ class KafkaTaskLog:
         )
 
     def fence(self) -> None:
-        """init_transactions: fences the owner before, and aborts its open transaction."""
+        """init_transactions: fences the owner before, and aborts its open transaction.
+
+        A broker that was killed between deciding a transaction and marking its end may, when it comes back, take the
+        partition for deleted and never mark it: readers of committed records would wait there for good. The end of
+        this id's next transaction marks both, so one is begun here for nothing. It is aborted, as the lost one may
+        have been: at worst an older checkpoint is what we go on from.
+        """
         self._attempt("init_transactions", lambda: self._producer.init_transactions(10.0))
+        try:
+            self._producer.begin_transaction()
+            name = f"{self._key}/fence".encode()
+            self._producer.produce(self._checkpoint_topic, key=name, value=None, partition=self._key.partition)
+            if self._producer.flush(TRANSACTION_SECONDS_MAX):
+                raise BrokenLogError(f"{self._key}: the checkpoint topic takes no record")
+            self._attempt("abort_transaction", lambda: self._producer.abort_transaction(10.0))
+        except KafkaException as failure:
+            error = failure.args[0]
+            if error.code() in _FENCED:
+                raise FencedError(f"{self._key}: {error.str()}") from failure
+            raise BrokenLogError(f"{self._key}: {error.str()}") from failure
 
     def checkpoint_records(self) -> Iterable[Entry]:
         """Read the checkpoint partition to its end, committed records only."""

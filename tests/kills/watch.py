@@ -34,6 +34,8 @@ def aborted_checkpoints(kafka: Mapping[str, str], world: str, partitions: int) -
             topic = full_name(world, f"{stage.name}.checkpoint")
             for sign, committed in ((1, False), (-1, True)):
                 count += sign * sum(
-                    1 for message in read(kafka, topic, partition, committed=committed) if message.key()
+                    1
+                    for message in read(kafka, topic, partition, committed=committed)
+                    if bytes(message.key() or b"").endswith(b"/@")
                 )
     return count
