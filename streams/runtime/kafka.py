@@ -33,8 +33,6 @@ KERNELS_SECONDS_SAID = 5.0
 GARBAGE_OBJECTS = 50_000
 ABORTED_CHECKPOINTS_MAX = 20
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
-_RESTARTING = {KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART}
-"""What librdkafka says of partitions while the only broker comes back."""
 _GONE_SECONDS_MAX = 60.0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 CORE = ("schemas", "streams")
 ROOT = Path(__file__).resolve().parents[2]
-KERNELS = ("schemas", "streams/numerics", "streams/bars", "streams/indicators")
+KERNELS = ("schemas", "streams/numerics", "streams/bars", "streams/indicators", "streams/options")
 """Where compiled functions stand; an edit elsewhere needs no new compilation."""
 
 
