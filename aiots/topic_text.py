@@ -14,7 +14,8 @@ from streams.log.ids import ID_HEADER, PREVIOUS_HEADER
 
 SHOWN_BYTES_MAX = 64
 LINE_CHARS_MAX = 240
-_FRAMES = (records.TickFrame, records.BarFrame, records.FeatureFrame)
+_FRAMES = (records.TickFrame, records.BarFrame, records.OptionFrame, records.FeatureFrame)
+_OPTION_KINDS = ("trade", "bid", "ask", "open interest", "cancel")
 
 
 def shown(message: Message) -> dict[str, Any]:
@@ -81,7 +82,19 @@ def _about(record: dict[str, Any]) -> str:
     first_ns = record["base_ns"]
     prices = record["price"] if "price" in record else record["close"]
     span = f"{_clock(first_ns)}..{_clock(first_ns + sum(deltas))}"
+    if "contracts" in record:
+        return f"{len(deltas)} rows of {len(record['contracts'])} contracts {span} last={_last_of(record)}"
     return f"{len(deltas)} rows {span} last={_short('', prices[-1] if prices else None)}"
+
+
+def _last_of(record: dict[str, Any]) -> str:
+    """Return the last row of an OptionFrame in words; foreign bytes may name a contract or a kind that is none."""
+    if not all(record[name] for name in ("contract", "kind", "price", "size")):
+        return "-"
+    at, kind = record["contract"][-1], record["kind"][-1]
+    contract = record["contracts"][at] if 0 <= at < len(record["contracts"]) else f"contract {at}"
+    what = _OPTION_KINDS[kind] if kind < len(_OPTION_KINDS) else f"kind {kind}"
+    return f"{contract} {what} {_short('', record['price'][-1])} x {record['size'][-1]}"
 
 
 def _short(name: str, value: Any) -> str:

@@ -44,6 +44,7 @@ class Malformed(IntEnum):
     UNEQUAL_COLUMNS = -9
     TIME_OVERFLOW = -10
     LEFT_OVER = -11
+    BAD_CONTRACT = -12
 
 
 # Numba freezes module-level integers into the machine code, but not the members of an enum in every position.
@@ -58,6 +59,7 @@ NO_ROWS = int(Malformed.NO_ROWS)
 UNEQUAL_COLUMNS = int(Malformed.UNEQUAL_COLUMNS)
 TIME_OVERFLOW = int(Malformed.TIME_OVERFLOW)
 LEFT_OVER = int(Malformed.LEFT_OVER)
+BAD_CONTRACT = int(Malformed.BAD_CONTRACT)
 
 
 @njit(cache=True)

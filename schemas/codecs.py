@@ -1073,6 +1073,111 @@ def get_MarketEvent(data: bytes, pos: int) -> tuple[records.MarketEvent, int]:
     return record, pos
 
 
+def put_OptionFrame(record: records.OptionFrame, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    source_ = record.source.encode()
+    kind_ = record.kind
+    flags_ = record.flags
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            SMALL[len(source_)] if len(source_) < 64 else long(len(source_)),
+            source_,
+            long(record.base_ns),
+            longs(record.delta_ns),
+            array(record.contracts, text),
+            longs(record.contract),
+            SMALL[len(kind_)] if len(kind_) < 64 else long(len(kind_)),
+            kind_,
+            SMALL[len(flags_)] if len(flags_) < 64 else long(len(flags_)),
+            flags_,
+            doubles(record.price),
+            longs(record.size),
+            longs(record.condition),
+        )
+    )
+
+
+class _OptionFrame:
+    __slots__ = records.OptionFrame.__slots__
+
+    def __init__(
+        self,
+        symbol: Any,
+        source: Any,
+        base_ns: Any,
+        delta_ns: Any,
+        contracts: Any,
+        contract: Any,
+        kind: Any,
+        flags: Any,
+        price: Any,
+        size: Any,
+        condition: Any,
+    ) -> None:
+        self.symbol = symbol
+        self.source = source
+        self.base_ns = base_ns
+        self.delta_ns = delta_ns
+        self.contracts = contracts
+        self.contract = contract
+        self.kind = kind
+        self.flags = flags
+        self.price = price
+        self.size = size
+        self.condition = condition
+
+
+def get_OptionFrame(data: bytes, pos: int) -> tuple[records.OptionFrame, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    source_ = data[pos : (pos := pos + n)].decode()
+    base_ns_ = data[pos]
+    if base_ns_ > 127:
+        base_ns_, pos = read_long(data, pos)
+    else:
+        base_ns_ = (base_ns_ >> 1) ^ -(base_ns_ & 1)
+        pos += 1
+    delta_ns_, pos = read_longs(data, pos)
+    contracts_, pos = read_array(data, pos, 1, read_text)
+    contract_, pos = read_longs(data, pos)
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    kind_ = data[pos : (pos := pos + n)]
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    flags_ = data[pos : (pos := pos + n)]
+    price_, pos = read_doubles(data, pos)
+    size_, pos = read_longs(data, pos)
+    condition_, pos = read_longs(data, pos)
+    record: Any = _OptionFrame(
+        symbol_, source_, base_ns_, delta_ns_, contracts_, contract_, kind_, flags_, price_, size_, condition_
+    )
+    record.__class__ = records.OptionFrame
+    return record, pos
+
+
 def put_Reject(record: records.Reject, header: bytes = b"") -> bytes:
     stage_ = record.stage.encode()
     reason_ = record.reason.encode()
@@ -1824,6 +1929,7 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Mandate: (put_Mandate, header_of("Mandate")),
     records.Mark: (put_Mark, header_of("Mark")),
     records.MarketEvent: (put_MarketEvent, header_of("MarketEvent")),
+    records.OptionFrame: (put_OptionFrame, header_of("OptionFrame")),
     records.Reject: (put_Reject, header_of("Reject")),
     records.RiskReport: (put_RiskReport, header_of("RiskReport")),
     records.Signal: (put_Signal, header_of("Signal")),
@@ -1841,6 +1947,7 @@ DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Mandate": get_Mandate,
     "Mark": get_Mark,
     "MarketEvent": get_MarketEvent,
+    "OptionFrame": get_OptionFrame,
     "Reject": get_Reject,
     "RiskReport": get_RiskReport,
     "Signal": get_Signal,

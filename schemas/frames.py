@@ -17,6 +17,8 @@ Both check header and every bound; a payload of an older schema id gives OTHER_S
 (slow, resolves by fastavro and encodes anew) and try again. Out arrays must have `FRAME_ROWS_MAX` rows, and hold no
 sense after a code. Times are absolute nanoseconds. Values are not judged here (kind 7 or price -1 come through).
 
+Options of one underlying stand in frames of their own: schemas/option_frames.py.
+
 To write a FeatureFrame in a kernel, use binary.put_* in the schema's order, after
 `feature_prefix(symbol, interval_ns)`.
 """
@@ -155,11 +157,11 @@ def encode_ticks(
     """
     rows = len(event_ns)
     prefix = frame_prefix("TickFrame", symbol, source)
-    _check_rows(rows, (kind, flags, price, size, condition))
+    check_rows(rows, (kind, flags, price, size, condition))
     out = np.empty(len(prefix) + _TICK_FRAME_BYTES_MAX + rows * _TICK_ROW_BYTES_MAX, np.uint8)
     end = put_ticks(out, 0, prefix, event_ns, kind, flags, price, size, condition)
     if end < 0:
-        raise ValueError(_went_back(symbol, event_ns))
+        raise ValueError(went_back(symbol, event_ns))
     return out[:end].tobytes()
 
 
@@ -184,16 +186,16 @@ def encode_tick_frames(
     if len(cuts) < 2 or cuts[0] != 0 or cuts[-1] != rows:
         raise ValueError(f"cuts must lead from 0 to {rows}, were {cuts[:1].tolist()} to {cuts[-1:].tolist()}")
     lengths = np.diff(cuts)
-    _check_rows(int(lengths.min()), ())
-    _check_rows(int(lengths.max()), ())
-    _check_columns(rows, (kind, flags, price, size, condition))
+    check_rows(int(lengths.min()), ())
+    check_rows(int(lengths.max()), ())
+    check_columns(rows, (kind, flags, price, size, condition))
     prefix = frame_prefix("TickFrame", symbol, source)
     per_frame = len(prefix) + _TICK_FRAME_BYTES_MAX
     out = np.empty(len(lengths) * per_frame + rows * _TICK_ROW_BYTES_MAX, np.uint8)
     offsets = np.empty(len(cuts), np.int64)
     code = _put_tick_frames(out, offsets, cuts, prefix, event_ns, kind, flags, price, size, condition)
     if code < 0:
-        raise ValueError(_went_back(symbol, event_ns))
+        raise ValueError(went_back(symbol, event_ns))
     return out[: offsets[-1]], offsets
 
 
@@ -216,17 +218,17 @@ def encode_bars(
     """
     rows = len(start_ns)
     prefix = frame_prefix("BarFrame", symbol, source)
-    _check_rows(rows, (open_, high, low, close, volume, bid, ask))
+    check_rows(rows, (open_, high, low, close, volume, bid, ask))
     out = np.empty(len(prefix) + _BAR_FRAME_BYTES_MAX + rows * _BAR_ROW_BYTES_MAX, np.uint8)
     end = put_bars(out, 0, prefix, interval_ns, start_ns, open_, high, low, close, volume, bid, ask)
     if end < 0:
-        raise ValueError(_went_back(symbol, start_ns))
+        raise ValueError(went_back(symbol, start_ns))
     return out[:end].tobytes()
 
 
 @lru_cache(maxsize=4096)
 def frame_prefix(record: str, symbol: str, source: str) -> U8:
-    """Return header, symbol and source of a TickFrame or BarFrame as a read-only uint8 array."""
+    """Return header, symbol and source of a TickFrame, BarFrame or OptionFrame as a read-only uint8 array."""
     return np.frombuffer(header_of(record) + _text(symbol) + _text(source), np.uint8)
 
 
@@ -244,19 +246,22 @@ def _text(text: str) -> bytes:
     return out[: put_bytes(out, 0, data)].tobytes()
 
 
-def _check_rows(rows: int, columns: tuple[NDArray[np.generic], ...]) -> None:
+def check_rows(rows: int, columns: tuple[NDArray[np.generic], ...]) -> None:
+    """Raise ValueError for too few or many rows, or for columns of another length."""
     if not 1 <= rows <= FRAME_ROWS_MAX:
         raise ValueError(f"a frame has 1 to {FRAME_ROWS_MAX} rows, was {rows}")
-    _check_columns(rows, columns)
+    check_columns(rows, columns)
 
 
-def _check_columns(rows: int, columns: tuple[NDArray[np.generic], ...]) -> None:
+def check_columns(rows: int, columns: tuple[NDArray[np.generic], ...]) -> None:
+    """Raise ValueError for columns of another length."""
     for column in columns:
         if len(column) != rows:
             raise ValueError(f"columns must have equal lengths, were {rows} and {len(column)}")
 
 
-def _went_back(symbol: str, times: I64) -> str:
+def went_back(symbol: str, times: I64) -> str:
+    """Return what is wrong with times that an encoder has refused."""
     back = times[1:] < times[:-1]
     if not back.any():
         return f"times of {symbol} must not go back, or be more apart than an int64 can say: {times[0]} to {times[-1]}"

@@ -236,6 +236,10 @@ _TEXTS = {
     Malformed.NO_ROWS: (WireReason.MALFORMED, "a frame has at least one row"),
     Malformed.UNEQUAL_COLUMNS: (WireReason.MALFORMED, "the columns have unequal lengths"),
     Malformed.TIME_OVERFLOW: (WireReason.MALFORMED, "a time leaves int64"),
+    Malformed.BAD_CONTRACT: (
+        WireReason.MALFORMED,
+        "a contract is no OSI symbol of 21 bytes, or a row names none of the frame's contracts",
+    ),
     Malformed.LEFT_OVER: (WireReason.MALFORMED, "bytes are left over after the record"),
 }
 

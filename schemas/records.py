@@ -320,6 +320,40 @@ class MarketEvent:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OptionFrame:
+    """Consecutive ticks of the options of one underlying from one source, as columns of equal length n >= 1, in
+        event-time order.
+
+    symbol: Ticker of the underlying, for example SPX (also of the roots SPXW and SPX1).
+    source: Name of the source that wrote the frame, for example lean or databento.
+    base_ns: Event time of the first row, nanoseconds since 1970 UTC.
+    delta_ns: Event time less that of the row before, nanoseconds, >= 0; the first is 0.
+    contracts: OSI symbols (21 characters) of the contracts of this frame, each once, in order of first occurrence.
+    contract: Which of contracts the row is of, from 0.
+    kind: One byte a row: 0 trade, 1 bid, 2 ask, 3 open interest (size: contracts open; price: 0), 4 cancel (takes
+        back a trade of this price and size). A correction is a cancel, then a trade.
+    flags: One byte a row, bits: 1 marked suspicious by the vendor; 2 the other side of this quote follows in the
+        next row, judge both together; 4 trade is volume only (late, out of sequence, a leg of a spread): no last
+        price.
+    price: Quote currency a share; 0 where that side of the book is empty.
+    size: Contracts, >= 0.
+    condition: The vendor's sale or quote condition, as recorded.
+    """
+
+    symbol: str
+    source: str
+    base_ns: int
+    delta_ns: NDArray[np.int64]
+    contracts: tuple[str, ...]
+    contract: NDArray[np.int64]
+    kind: bytes
+    flags: bytes
+    price: NDArray[np.float64]
+    size: NDArray[np.int64]
+    condition: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A record that a stage or source could not use.
@@ -557,6 +591,7 @@ Record = (
     | Mandate
     | Mark
     | MarketEvent
+    | OptionFrame
     | Reject
     | RiskReport
     | Signal
@@ -574,6 +609,7 @@ RECORDS: dict[str, type] = {
     "Mandate": Mandate,
     "Mark": Mark,
     "MarketEvent": MarketEvent,
+    "OptionFrame": OptionFrame,
     "Reject": Reject,
     "PositionReport": PositionReport,
     "RiskReport": RiskReport,

@@ -65,7 +65,7 @@ _COMPACTED = MappingProxyType(
 _PASSED_ON = ("Mark", "Fill", "Control", "Mandate")
 
 _DATA = (
-    Topic("market.ticks", "underlying", ("TickFrame", "BarFrame", "MarketEvent", "Version"), _kept(7)),
+    Topic("market.ticks", "underlying", ("TickFrame", "BarFrame", "OptionFrame", "MarketEvent", "Version"), _kept(7)),
     Topic("features", "underlying", ("FeatureFrame", "MarketEvent", "Version"), _kept(30)),
     Topic("signals", "underlying", ("Signal", "Version"), _kept(365)),
     Topic("book", "account", ("Signal", *_PASSED_ON, "Version"), _kept(365)),

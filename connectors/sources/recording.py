@@ -292,7 +292,7 @@ def event_ns_of(payload: bytes | None) -> int:
         record = wire.decode(payload)
     except wire.WireError:
         return 0
-    if isinstance(record, records.TickFrame | records.BarFrame | records.FeatureFrame):
+    if isinstance(record, records.TickFrame | records.BarFrame | records.OptionFrame | records.FeatureFrame):
         return record.base_ns + int(record.delta_ns.sum())
     return int(getattr(record, "event_ns", 0))
 

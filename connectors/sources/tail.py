@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
-from schemas.records import BarFrame, MarketEvent, MarketEventKind, Record, TickFrame
+from schemas.records import BarFrame, MarketEvent, MarketEventKind, OptionFrame, Record, TickFrame
 from schemas.wire import WireError, decode
 from streams.log.filter import id_of
 from streams.log.ids import RecordId
@@ -95,8 +95,6 @@ def _clock(event_ns: int) -> str:
 
 def event_ns_of(record: Record) -> int:
     """Return the newest event time in a record of market.ticks, ns; 0 for others."""
-    if isinstance(record, TickFrame):
-        return record.base_ns + int(record.delta_ns.sum())
-    if isinstance(record, BarFrame):
+    if isinstance(record, TickFrame | BarFrame | OptionFrame):
         return record.base_ns + int(record.delta_ns.sum())
     return record.event_ns if isinstance(record, MarketEvent) else 0

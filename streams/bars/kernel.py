@@ -32,6 +32,7 @@ from streams.bars.layout import (
     MARKS,
     N_EVENTS,
     N_FRAMES,
+    N_PASSED_OVER,
     N_REJECTS,
     NAME_BYTES_MAX,
     NEWEST,
@@ -50,6 +51,7 @@ from streams.numerics.jit import entry, kernel
 
 TICK_ID = SCHEMA_IDS["TickFrame"]
 BAR_ID = SCHEMA_IDS["BarFrame"]
+OPTION_ID = SCHEMA_IDS["OptionFrame"]
 
 
 class Status(IntEnum):
@@ -345,6 +347,9 @@ def run(fixed: Fixed, sink: Sink, state: State, scratch: Scratch, data: U8, boun
             continue
         ticks = schema == TICK_ID
         if not ticks and schema != BAR_ID:
+            if schema == OPTION_ID:
+                sink.counters[N_PASSED_OVER] += 1
+                continue
             if schema != EVENT_ID:
                 return OTHER_RECORD
             status = _take_heartbeat(fixed, sink, state, scratch, data, start, end)

@@ -136,12 +136,15 @@ COUNTERS = (
     "frames",
     "events",
     "rejects",
+    "passed_over",
 )
 N_TICKS, N_TRADES, N_QUOTES, N_LATE, N_SUSPICIOUS, N_BAD, N_CROSSED, N_CLOSED, N_TAKEN, N_LEFT, N_FORCED, N_FRAMES = (
     range(12)
 )
 N_EVENTS = 12
 N_REJECTS = 13
+N_PASSED_OVER = 14
+"""OptionFrames: this stage makes nothing of them yet."""
 
 
 class Fixed(NamedTuple):

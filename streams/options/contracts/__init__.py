@@ -1,10 +1,10 @@
 """What a contract is: its symbol, its instant of expiry, what it delivers, and which expiries a class lists."""
 
+from schemas.osi import OptionSymbol, SymbolFault, osi, parse_osi
 from streams.options.contracts.adjusted import Deliverable, Terms, spot_of, standard_terms
 from streams.options.contracts.classes import CLASSES, Cycle, Expiry, OptionClass, class_of, expiries
 from streams.options.contracts.days import TradingDays
 from streams.options.contracts.expiry import Settlement, expiry_ns, last_trade_day, monthly_expiry, years_to
-from streams.options.contracts.symbol import OptionSymbol, SymbolFault, osi, parse_osi
 
 __all__ = [
     "CLASSES",

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from streams.options.contracts.symbol import OptionSymbol
+from schemas.osi import OptionSymbol
 
 STANDARD_SHARES = 100
 MINI_SHARES = 10

@@ -14,7 +14,8 @@ from enum import StrEnum
 ROOT = re.compile(r"[1-9]?[A-Z]{1,6}[1-9]?")
 TAIL = 15
 """Characters after the root."""
-LENGTH_MAX = 21
+LENGTH = 21
+"""Characters of a symbol; bytes too, as all are ASCII."""
 STRIKE_MILLS_MAX = 99_999_999
 
 
@@ -74,10 +75,10 @@ def osi(symbol: OptionSymbol) -> str:
 
 def parse_osi(text: str) -> OptionSymbol | SymbolFault:
     """Return the parts of a symbol, or why it is none; the root's spaces may be left out."""
-    if not TAIL < len(text) <= LENGTH_MAX:
+    if not TAIL < len(text) <= LENGTH:
         return SymbolFault.LENGTH
     root, day, right, mills = text[:-TAIL], text[-TAIL:-9], text[-9], text[-8:]
-    padded = len(text) == LENGTH_MAX
+    padded = len(text) == LENGTH
     root = root.rstrip(" ") if padded else root
     if not ROOT.fullmatch(root):
         return SymbolFault.ROOT
