@@ -4,6 +4,7 @@ Without the command line's library, whose imports take longer than everything el
 """
 
 import argparse
+import faulthandler
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,7 @@ def run_stage(config: Config, stage: str, slot: int, metrics_port: int, checkpoi
         metrics_port=metrics_port,
         checkpoint_seconds=checkpoint_seconds,
     )
+    faulthandler.register(signal.SIGUSR1)  # a stage that stands still can be asked where
     process = StageProcess(options)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.stop())

@@ -8,7 +8,7 @@ and start is recovery.
 import gc
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,9 @@ from streams.runtime.consumer import consumer_settings
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
-from streams.runtime.recovery import CheckpointAbortedError, Pending, Recovered, recover
+from streams.runtime.recovery import CheckpointAbortedError, FencedError, Pending, Recovered, recover
 from streams.runtime.task import Target, TaskKey
+from streams.runtime.threads import in_thread
 from streams.topology import BY_NAME
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ GARBAGE_OBJECTS = 50_000
 ABORTED_CHECKPOINTS_MAX = 20
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 _GONE_SECONDS_MAX = 60.0
+_CLOSE_SECONDS_MAX = 5.0
 
 
 @dataclass
@@ -74,7 +76,6 @@ class StageProcess:
         self._broker_gone_s: float | None = None
         self._group: Any = None
         """The group's metadata as of the last time that the loop asked for it: commits on threads need it."""
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="task")
         self.metrics = StageMetrics(self._stage.name, options.metrics_port)
         self._producer = LogProducer(
             options.kafka, client_name(f"{self._stage.name}-{options.slot}"), linger_ms=self._stage.linger_ms
@@ -109,10 +110,16 @@ class StageProcess:
             self._owned.clear()
             self._drain(leaving)
         finally:
-            self._threads.shutdown(wait=False, cancel_futures=True)
             self.metrics.close()
-        self._consumer.close()
+        self._close()
         log.info("stage.stopped", stage=self._stage.name, slot=self._options.slot)
+
+    def _close(self) -> None:
+        """Close the consumer, for a while: it may wait for a broker that does not answer, or for the group's others."""
+        try:
+            in_thread(self._consumer.close).result(_CLOSE_SECONDS_MAX)
+        except TimeoutError:
+            log.warning("consumer.not_closed", stage=self._stage.name, slot=self._options.slot)
 
     def _turn(self) -> None:
         first = self._consumer.poll(LOOP_SECONDS)
@@ -166,7 +173,7 @@ class StageProcess:
             key = TaskKey(self._stage.name, self._logical[place.topic], place.partition)
             task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, lambda: self._group)
             owned = self._owned[key.topic, key.partition] = Owned(key, task_log)
-            owned.recovery = self._threads.submit(self._recover, owned)
+            owned.recovery = in_thread(self._recover, owned)
 
     def _log_start(self, place: TopicPartition) -> int:
         """Return an offset to stand at, paused, until recovery knows better. By number, as librdkafka waits half a
@@ -226,7 +233,7 @@ class StageProcess:
         self._group = self._consumer.consumer_group_metadata()
         for owned in due:
             assert owned.ready is not None
-            owned.commit = self._threads.submit(self._commit, owned, self._take(owned))
+            owned.commit = in_thread(self._commit, owned, self._take(owned))
             owned.checkpoint_due_s = now_s + self._options.checkpoint_seconds
 
     def _is_due(self, owned: Owned, now_s: float) -> bool:
@@ -298,8 +305,12 @@ class StageProcess:
         self._group = self._consumer.consumer_group_metadata()
         deadline_s = time.monotonic() + self._options.drain_seconds_max
         for owned in leaving:
-            while not owned.drained and time.monotonic() < deadline_s:
-                self._drain_once(owned, deadline_s)
+            try:
+                while not owned.drained and time.monotonic() < deadline_s:
+                    self._drain_once(owned, deadline_s)
+            except FencedError as error:
+                # Its next owner has been quicker: what is not checkpointed it folds again.
+                log.warning("task.fenced", task=str(owned.key), reason=str(error))
             owned.log.close()
             log.info("task.drained" if owned.drained else "task.not_drained", task=str(owned.key))
 

@@ -84,9 +84,16 @@ class Pipeline:
 
     def end(self, name: str, seconds: float = 60.0) -> int:
         """SIGTERM, and wait for the exit code."""
-        running = self.running.pop(name)
+        running = self.running[name]
         running.process.terminate()
-        return running.process.wait(seconds)
+        try:
+            code = running.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            running.process.send_signal(signal.SIGUSR1)  # it prints where its threads stand
+            time.sleep(1.0)
+            raise AssertionError(f"{name} does not end:\n{running.log.read_text(errors='replace')[-6000:]}") from None
+        del self.running[name]
+        return code
 
     def kill_all(self) -> None:
         """Leave nothing running."""
