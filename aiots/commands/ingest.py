@@ -1,6 +1,5 @@
 """`aiots ingest lean|sim`: play a recording, or a simulated market, into a world's market.ticks."""
 
-import signal
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from aiots.config import Config, load_config
 from aiots.console import WorldOption, fail, only_writer
+from aiots.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from connectors.sources.record import Source
@@ -103,11 +103,11 @@ def _play(config: Config, source: "Source", speed: float | None, lag_max: int, d
         disk_path=config.state_dir if config.embedded and config.state_dir.exists() else None,
         disk_free_bytes_min=int(disk_gb * 1e9),
     )
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with only_writer(config), Display(quiet) as display:
+        with Interrupt() as interrupt, only_writer(config), Display(quiet) as display:
             ensure_topics(config.kafka, config.world, config.partitions)
-            result = Writer(config.kafka, config.world, config.partitions, limits, display).play(source, speed)
+            writer = Writer(config.kafka, config.world, config.partitions, limits, display, check=interrupt.check)
+            result = writer.play(source, speed)
     except KeyboardInterrupt:
         typer.echo("interrupted; everything sent is in the log. The same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -126,10 +126,6 @@ def _play(config: Config, source: "Source", speed: float | None, lag_max: int, d
     )
     for reason, count in result.rejected.items():
         typer.echo(f"rejected {count:,}: {reason}")
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _speed(text: str) -> float | None:

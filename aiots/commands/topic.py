@@ -14,6 +14,7 @@ import typer
 
 from aiots.config import Config, load_config
 from aiots.console import WorldOption, fail, only_writer
+from aiots.interrupt import Interrupt
 from schemas.topics import TOPICS, full_name, logical_name, world_of
 
 if TYPE_CHECKING:
@@ -131,9 +132,10 @@ def import_(
         fail(str(error.args[0]), 2)
     if recording.topic == full:
         fail(f"{file} was exported from {full} itself: name another world with --world", 2)
-    with _broker(config), only_writer(config), _progress("import", quiet) as show:
+    with _broker(config), only_writer(config), _progress("import", quiet) as show, Interrupt() as interrupt:
 
         def report(progress: ReplayProgress) -> None:
+            interrupt.check()
             show(progress.before + progress.appended, progress.total)
 
         try:

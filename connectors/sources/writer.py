@@ -101,7 +101,11 @@ class Writer:
         report: Callable[[Progress], None] = lambda progress: None,
         silence_seconds_max: float = SILENCE_SECONDS_MAX,
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
+        *,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        """check: asked between records at least as often as `report`; ends the run by what it raises."""
+        self._check = check
         self._answer_seconds_max = answer_seconds_max
         self._kafka, self._world, self._partitions = kafka, world, partitions
         self._limits, self._report, self._silence_seconds_max = limits or Bounds(), report, silence_seconds_max
@@ -176,6 +180,7 @@ class Writer:
         self._report(progress)
 
     def _look(self, watch: "Watch", producer: LogProducer, progress: Progress) -> None:
+        self._check()
         producer.poll()
         if watch.is_due():
             watch.look(progress, producer.queued())
