@@ -14,7 +14,9 @@ from streams.options.american import (
 )
 from streams.options.cash import CashDividends, cash_greeks, cash_iv, cash_price
 from streams.options.greeks import Greeks, greeks
+from streams.options.hygiene import Hygiene, HygieneLimits, QuoteBits, bit_labels, quote_hygiene
 from streams.options.implied import ImpliedVolatility, implied_volatility
+from streams.options.ladder import Ladder, ladder
 from streams.options.status import Status, labels
 
 __all__ = [
@@ -22,12 +24,17 @@ __all__ = [
     "AmericanTable",
     "CashDividends",
     "Greeks",
+    "Hygiene",
+    "HygieneLimits",
     "ImpliedVolatility",
+    "Ladder",
+    "QuoteBits",
     "Status",
     "american_greeks",
     "american_iv",
     "american_price",
     "american_table",
+    "bit_labels",
     "cash_greeks",
     "cash_iv",
     "cash_price",
@@ -35,4 +42,6 @@ __all__ = [
     "greeks",
     "implied_volatility",
     "labels",
+    "ladder",
+    "quote_hygiene",
 ]
