@@ -19,6 +19,10 @@ LENGTH = 21
 STRIKE_MILLS_MAX = 99_999_999
 
 
+INDEX_ROOTS = {"SPXW": "SPX", "SPXPM": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX", "XEO": "OEX"}
+"""Roots of index options that are not their index's ticker."""
+
+
 class SymbolFault(StrEnum):
     """Why a text is no OSI symbol."""
 
@@ -66,6 +70,17 @@ class OptionSymbol:
     def ticker(self) -> str:
         """Return the root without digits: for equities the underlying's ticker, without its dot (BRKB)."""
         return self.root.strip("123456789")
+
+    @property
+    def underlying(self) -> str:
+        """Return the ticker of what is delivered or settled: SPX for SPXW, else `ticker`."""
+        return underlying_of(self.root)
+
+
+def underlying_of(root: str) -> str:
+    """Return the ticker of the underlying of a root: SPX for SPXW, AAPL for AAPL1, BRKB for BRKB."""
+    ticker = root.strip("123456789")
+    return INDEX_ROOTS.get(ticker, ticker)
 
 
 def osi(symbol: OptionSymbol) -> str:

@@ -40,6 +40,7 @@ def lean(
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")] = "",
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD, inclusive.")] = "",
     resolution: Annotated[str, typer.Option(help="auto, or a list of tick,second,minute,hour,daily.")] = "auto",
+    options: Annotated[bool, typer.Option(help="With options and indices.")] = True,
     as_json: Json = False,
 ) -> None:
     """Backtest over files of LEAN's layout."""
@@ -48,7 +49,7 @@ def lean(
 
     wanted = [part.strip() for part in symbols.split(",") if part.strip()]
     try:
-        source = open_lean(folders, wanted, _day(first), _day(last), resolution)
+        source = open_lean(folders, wanted, _day(first), _day(last), resolution, options=options)
     except ValueError as error:
         fail(str(error), 2)
     _play(config, source, as_json)

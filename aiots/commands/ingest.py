@@ -42,19 +42,26 @@ def lean(
     frame_ms: Annotated[
         int, typer.Option(min=1, max=60_000, help="Most event time of a frame; divides a minute.")
     ] = 1000,
+    options: Annotated[
+        bool, typer.Option(help="With options (minutes) and indices; an underlying's come with its ticker.")
+    ] = True,
     lag_max: LagMax = 200_000,
     disk_free_min_gb: DiskMin = 2.0,
     quiet: Quiet = False,
     world: WorldOption = None,
 ) -> None:
-    """Play files of LEAN's layout, with sessions, splits and dividends. Run it again to go on where it stopped."""
+    """Play files of LEAN's layout, with sessions, splits and dividends. Run it again to go on where it stopped.
+
+    Folders equity and index give ticks or bars, option and indexoption the contracts of each underlying: quotes and
+    trades as each minute closed, open interest. Rows of no use are counted, and listed with file and line.
+    """
     from connectors.sources.frames import FrameRule
     from connectors.sources.lean import open_lean
 
     config, pace = load_config(world=world), _speed(speed)
     try:
         rule = FrameRule(frame_ticks, frame_ms * 1_000_000)
-        source = open_lean(folders, _split(symbols), _day(first), _day(last), resolution, rule)
+        source = open_lean(folders, _split(symbols), _day(first), _day(last), resolution, rule, options=options)
     except ValueError as error:
         fail(str(error), 2)
     _play(config, source, pace, lag_max, disk_free_min_gb, quiet)

@@ -9,7 +9,8 @@ I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 U8 = npt.NDArray[np.uint8]
 
-TRADE, BID, ASK = 0, 1, 2
+TRADE, BID, ASK, OPEN_INTEREST, CANCEL = 0, 1, 2, 3, 4
+"""Kinds of rows; the last two are of options alone."""
 SUSPICIOUS, PAIRED, VOLUME_ONLY = 1, 2, 4
 
 
@@ -46,6 +47,26 @@ class Ticks:
     def part(self, first: int, end: int) -> "Ticks":
         """Return the ticks in [first, end), without copying."""
         return Ticks(*(getattr(self, f.name)[first:end] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Options:
+    """Rows of one underlying's options in event-time order, columns of shape (n,); units as in OptionFrame.
+
+    contracts: OSI symbols, of which `contract` says the number; not all need occur.
+    """
+
+    contracts: tuple[str, ...]
+    event_ns: I64
+    contract: I64
+    kind: U8
+    flags: U8
+    price: F64
+    size: I64
+    condition: I64
+
+    def __len__(self) -> int:
+        return len(self.event_ns)
 
 
 @dataclass(frozen=True)

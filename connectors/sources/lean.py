@@ -3,9 +3,9 @@
     source = open_lean([folder], symbols=("SPY", "IBM"), first=date(2013, 10, 7))
     for record in source.records(partitions=3): ...
 
-One resolution a symbol and day. Trades and quotes of a symbol and day are one recording: its name is a hash of both
-zips, its rows are numbered in merged order. Sessions, heartbeats, splits, dividends and gaps are the
-plan's own records.
+One resolution a symbol and day, and beside it the symbol's options, which are recorded by the minute. Trades and
+quotes of a symbol and day are one recording: its name is a hash of both zips, its rows are numbered in merged order;
+so are the zips of its options. Sessions, heartbeats, splits, dividends and gaps are the plan's own records.
 """
 
 import hashlib
@@ -21,6 +21,8 @@ import numpy as np
 from connectors.sources.calendars import Calendar
 from connectors.sources.frames import I64, Bars, FrameRule
 from connectors.sources.lean_files import (
+    ASSETS,
+    EQUITY,
     FINE,
     INTERVAL_NS,
     LeanFile,
@@ -29,23 +31,25 @@ from connectors.sources.lean_files import (
     find_roots,
     parse_resolutions,
 )
+from connectors.sources.lean_options import read_options
 from connectors.sources.lean_parse import read_bars, read_ticks
 from connectors.sources.lean_reference import Securities, load_calendar
-from connectors.sources.lean_table import file_sha256
+from connectors.sources.lean_zip import file_sha256
 from connectors.sources.record import Rejects, SourceReason, SourceRecord
 from connectors.sources.sessions import MINUTE_NS, SECOND_NS, Event, Session, session_events
-from connectors.sources.timeline import Frames, Timeline, bar_frames, tick_frames
+from connectors.sources.timeline import Frames, Timeline, bar_frames, option_frames, tick_frames
 from schemas.records import MarketEventKind
 
 NAME = "lean"
-_ROW_BYTES = {"trade": 27, "quote": 33}
+_ROW_BYTES = {"trade": 27, "quote": 33, "openinterest": 13}
 
 
 @dataclass(frozen=True)
 class LeanParams:
     """What a run takes from the folders, and how it is cut; part of the plan's name.
 
-    stand_in_quotes: second quote bars stand in for quote ticks that were not recorded.
+    stand_in_quotes: second quote bars stand in for quote ticks that were not recorded. options: with options, and with
+    the indices under them.
     """
 
     symbols: tuple[str, ...] = ()
@@ -55,6 +59,7 @@ class LeanParams:
     rule: FrameRule = field(default_factory=FrameRule)
     heartbeat_ns: int = MINUTE_NS
     stand_in_quotes: bool = True
+    options: bool = True
 
     def __post_init__(self) -> None:
         if self.heartbeat_ns % self.rule.span_ns:
@@ -72,13 +77,17 @@ class History:
 
 @dataclass(frozen=True)
 class SymbolDay:
-    """What is recorded of a symbol on a day. files: of one resolution, by kind; rows: of the history, [first, end)."""
+    """What is recorded of a symbol on a day. files: of one resolution, by kind; rows: of the history, [first, end).
+
+    is_option: it is the symbol's options that are recorded; files: by root and kind.
+    """
 
     symbol: str
     resolution: str
     origin: str
     files: dict[str, LeanFile]
     rows: tuple[int, int] = (0, 0)
+    is_option: bool = False
 
 
 @dataclass
@@ -168,27 +177,33 @@ class LeanSource:
         frames, gaps = [], []
         for part in self.days[day]:
             broken_before = self.rejects.broken_files()
-            if part.resolution == "tick":
-                got = part.files
-                ticks = read_ticks(got.get("trade"), got.get("quote"), got.get("stand_in"), day, self.rejects)
-                sent_ns = ticks.event_ns
-                if len(ticks):
-                    frames.append(tick_frames(part.symbol, NAME, part.origin, ticks, self.params.rule))
-            else:
-                bars, row_before = self._bars(part, day)
-                sent_ns = self._known_ns(bars, day)
-                if len(bars):
-                    rule = self.params.rule
-                    frames.append(bar_frames(part.symbol, NAME, part.origin, bars, sent_ns, rule, row_before))
+            one = self._frames_of(part, day)
+            if one is not None:
+                frames.append(one)
             if self.rejects.broken_files() > broken_before:
                 session = self._session(day)
-                lost_ns = int(sent_ns[-1]) + 1 if len(sent_ns) else session.start_ns
+                # Of options whole contracts are missing, from the morning on.
+                lost_ns = int(one.sent_ns[-1]) + 1 if one and not part.is_option else session.start_ns
                 end_ns = max(session.end_ns, lost_ns)
-                text = "the recording is broken"
+                text = f"the recording {'of the options ' if part.is_option else ''}is broken"
                 gaps.append(
                     Event(lost_ns, MarketEventKind.GAP, part.symbol, start_ns=lost_ns, end_ns=end_ns, text=text)
                 )
         return frames, gaps
+
+    def _frames_of(self, part: SymbolDay, day: date) -> Frames | None:
+        """Return the frames of what is recorded of a symbol on a day; None where nothing of it can be used."""
+        got, rule = part.files, self.params.rule
+        if part.is_option:
+            options = read_options(list(got.values()), day, self.rejects)
+            return option_frames(part.symbol, NAME, part.origin, options, rule) if len(options) else None
+        if part.resolution == "tick":
+            ticks = read_ticks(got.get("trade"), got.get("quote"), got.get("stand_in"), day, self.rejects)
+            return tick_frames(part.symbol, NAME, part.origin, ticks, rule) if len(ticks) else None
+        bars, row_before = self._bars(part, day)
+        if not len(bars):
+            return None
+        return bar_frames(part.symbol, NAME, part.origin, bars, self._known_ns(bars, day), rule, row_before)
 
     def _bars(self, part: SymbolDay, day: date) -> tuple[Bars, int]:
         if part.resolution in FINE:
@@ -215,11 +230,13 @@ def open_lean(
     rule: FrameRule | None = None,
     heartbeat_ns: int = MINUTE_NS,
     stand_in_quotes: bool = True,
+    options: bool = True,
 ) -> LeanSource:
     """Open LEAN data at, above or below the folders.
 
-    symbols: tickers, all where empty. first, last: days, inclusive. resolution: auto (the finest of each symbol and
-    day) or a comma-separated list of tick, second, minute, hour, daily, of which the finest is taken.
+    symbols: tickers, all where empty; an underlying's options come with it. first, last: days, inclusive. resolution:
+    auto (the finest of each symbol and day) or a comma-separated list of tick, second, minute, hour, daily, of which
+    the finest is taken. options: play options (minutes, so where resolution has minute) and the indices under them.
     Raises NoLeanDataError where there is nothing of the kind, ValueError for a bad parameter.
     """
     wanted = tuple(sorted({symbol.upper() for symbol in symbols}))
@@ -231,9 +248,10 @@ def open_lean(
         rule or FrameRule(),
         heartbeat_ns,
         stand_in_quotes,
+        options,
     )
     paths = [Path(folder) for folder in folders]
-    files = find_files(paths, params.resolutions, wanted)
+    files = find_files(paths, params.resolutions, wanted, ASSETS if options else (EQUITY,))
     rejects = Rejects()
     histories = _read_histories(files, rejects)
     found = _by_day(files, histories, params)
@@ -281,8 +299,14 @@ def _by_day(
 ) -> dict[date, list[SymbolDay]]:
     """Return by day what is recorded of each symbol at its finest resolution."""
     found: dict[tuple[date, str], dict[str, SymbolDay]] = {}
+    options: dict[tuple[date, str], SymbolDay] = {}
     for file in files:
-        if file.day is not None and params.first <= file.day <= params.last:
+        if file.day is None or not params.first <= file.day <= params.last:
+            continue
+        if file.is_option:
+            whole = SymbolDay(file.symbol, file.resolution, "", {}, is_option=True)
+            options.setdefault((file.day, file.symbol), whole).files[f"{file.ticker} {file.kind}"] = file
+        else:
             here = found.setdefault((file.day, file.symbol), {})
             part = here.setdefault(file.resolution, SymbolDay(file.symbol, file.resolution, "", {}))
             part.files[file.kind] = file
@@ -298,12 +322,16 @@ def _by_day(
     for (day, _), here in sorted(found.items()):
         finest = next(resolution for resolution in INTERVAL_NS if resolution in here)
         out.setdefault(day, []).append(here[finest])
+    for (day, _), contracts in sorted(options.items(), key=lambda item: item[0]):
+        out.setdefault(day, []).append(contracts)  # Behind the underlyings: at one instant these come first.
     return out
 
 
 def _identify(part: SymbolDay, stand_in: LeanFile | None, histories: dict[tuple[str, str], History]) -> SymbolDay:
     if part.origin:
         return part
+    if part.is_option:
+        return replace(part, origin=_recording(part.files))
     files = dict(part.files)
     if part.resolution == "tick" and "quote" not in files and stand_in:
         files["stand_in"] = stand_in

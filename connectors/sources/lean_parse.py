@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from connectors.sources.frames import ASK, BID, F64, I64, PAIRED, SUSPICIOUS, TRADE, VOLUME_ONLY, Bars, Ticks
 from connectors.sources.lean_files import INTERVAL_NS, LeanFile
-from connectors.sources.lean_table import Column, Mask, Table, drop_rows, read_table, read_zip
+from connectors.sources.lean_table import Column, Mask, Table, drop_rows, read_table
+from connectors.sources.lean_zip import read_zip
 from connectors.sources.record import Rejects, SourceReason
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -40,6 +41,7 @@ _TICK_QUOTE: tuple[Column, ...] = (
     ("ms", "whole"), ("bid", "price"), ("bid_size", "whole"), ("ask", "price"), ("ask_size", "whole"),
     ("exchange", "skip"), ("condition", "hex"), ("odd", "whole"),
 )  # fmt: skip
+_MS: Column = ("time", "whole")
 _OHLC = ("open", "high", "low", "close")
 
 
@@ -80,10 +82,10 @@ def read_ticks(
 
 def _trade_ticks(file: LeanFile, base_ns: int, rejects: Rejects) -> Ticks:
     name = str(file.path)
-    table = _in_order(read_table(read_zip(file.path, rejects), _TICK_TRADE, name, rejects), name, rejects)
+    table = in_order(read_table(read_zip(file.path, rejects), _TICK_TRADE, name, rejects), name, rejects)
     price = table.columns["price"]
     table = drop_rows(table, np.isnan(price), SourceReason.NOT_A_NUMBER, name, rejects, "a trade has a price")
-    table = _not_negative(table, ("price", "size"), name, rejects)
+    table = not_negative(table, ("price", "size"), name, rejects)
     bad = table.columns["price"] == 0
     table = drop_rows(table, bad, SourceReason.ZERO_PRICE, name, rejects, "a trade's price must be > 0")
     condition = table.columns["condition"]
@@ -101,29 +103,28 @@ def _trade_ticks(file: LeanFile, base_ns: int, rejects: Rejects) -> Ticks:
 
 def _quote_ticks(file: LeanFile, base_ns: int, rejects: Rejects) -> Ticks:
     name = str(file.path)
-    table = _in_order(read_table(read_zip(file.path, rejects), _TICK_QUOTE, name, rejects), name, rejects)
-    table = _not_negative(table, ("bid", "bid_size", "ask", "ask_size"), name, rejects)
+    table = in_order(read_table(read_zip(file.path, rejects), _TICK_QUOTE, name, rejects), name, rejects)
+    table = not_negative(table, ("bid", "bid_size", "ask", "ask_size"), name, rejects)
     got = table.columns
     bad = ~((got["bid"] > 0) | (got["ask"] > 0))
     table = drop_rows(table, bad, SourceReason.ZERO_PRICE, name, rejects, "a quote has a bid or an ask > 0")
     got = table.columns
     odd = (got["odd"] != 0) * SUSPICIOUS
-    return _interleave(
-        base_ns + got["ms"] * MS_NS, got["bid"], got["bid_size"], got["ask"], got["ask_size"], odd, got["condition"]
-    )
+    bid, ask = (np.where(got[side] > 0, got[side], np.nan) for side in ("bid", "ask"))
+    return interleave(base_ns + got["ms"] * MS_NS, bid, got["bid_size"], ask, got["ask_size"], odd, got["condition"])
 
 
 def _ticks_of_bars(file: LeanFile, base_ns: int, rejects: Rejects) -> Ticks:
-    table = _quote_table(file, rejects)
+    table = _quotes_of(file, rejects)
     got = table.columns
     end_ns = base_ns + got["time"] * MS_NS + INTERVAL_NS[file.resolution]
     none = np.zeros(len(table), np.int64)
-    return _interleave(end_ns, got["bid_close"], got["bid_size"], got["ask_close"], got["ask_size"], none, none)
+    return interleave(end_ns, got["bid_close"], got["bid_size"], got["ask_close"], got["ask_size"], none, none)
 
 
-def _interleave(event_ns: I64, bid: F64, bid_size: I64, ask: F64, ask_size: I64, flags: I64, condition: I64) -> Ticks:
-    """Return a bid row and an ask row of each quote, as far as it has them; a bid whose ask follows says so."""
-    has_bid, has_ask = bid > 0, ask > 0
+def interleave(event_ns: I64, bid: F64, bid_size: I64, ask: F64, ask_size: I64, flags: I64, condition: I64) -> Ticks:
+    """Return a bid row and an ask row of each quote; where a price is NaN, not; a bid whose ask follows says so."""
+    has_bid, has_ask = ~np.isnan(bid), ~np.isnan(ask)
     keep = np.column_stack((has_bid, has_ask)).ravel()
     both = (has_bid & has_ask) * PAIRED
 
@@ -146,7 +147,7 @@ def read_bars(trade: LeanFile | None, quote: LeanFile | None, day: date | None, 
     """Return the bars of a symbol by start, trades and quotes of one start as one. day: None for files of many."""
     given = trade or quote
     assert given is not None
-    tables = (_trade_table(trade, rejects) if trade else None, _quote_table(quote, rejects) if quote else None)
+    tables = (_trades_of(trade, rejects) if trade else None, _quotes_of(quote, rejects) if quote else None)
     starts = [_start_ns(table.columns["time"], day) if table else np.zeros(0, np.int64) for table in tables]
     start_ns = np.union1d(*starts)
     n = len(start_ns)
@@ -158,7 +159,7 @@ def read_bars(trade: LeanFile | None, quote: LeanFile | None, day: date | None, 
         at = np.searchsorted(start_ns, own_ns)
         for name, column in prices.items():
             if name in table.columns:
-                column[at] = table.columns[name] / SCALE
+                column[at] = table.columns[name] / given.scale
         if "volume" in table.columns:
             volume[at] = table.columns["volume"]
     ohlc = (prices["open"], prices["high"], prices["low"], prices["close"])
@@ -169,36 +170,63 @@ def _time_column(file: LeanFile) -> Column:
     return ("time", "whole" if file.day else "stamp")
 
 
-def _trade_table(file: LeanFile, rejects: Rejects) -> Table:
-    name = str(file.path)
-    columns = (_time_column(file), *((side, "price") for side in _OHLC), ("volume", "price"))
-    table = read_table(read_zip(file.path, rejects), columns, name, rejects)
-    empty: Mask = _any([np.isnan(table.columns[side]) for side in (*_OHLC, "volume")])
-    table = drop_rows(table, empty, SourceReason.NOT_A_NUMBER, name, rejects, "a bar has four prices and a volume")
-    table = _in_order(table, name, rejects, strict=True, stamped=file.day is None)
-    table = _not_negative(table, (*_OHLC, "volume"), name, rejects)
-    zero = _any([table.columns[side] == 0 for side in _OHLC])
-    table = drop_rows(table, zero, SourceReason.ZERO_PRICE, name, rejects, "a bar's prices must be > 0")
-    crossed = _crossed(table, *_OHLC)
-    table = drop_rows(table, crossed, SourceReason.CROSSED_BAR, name, rejects, "low <= open, close <= high must hold")
+def _trades_of(file: LeanFile, rejects: Rejects) -> Table:
+    data = read_zip(file.path, rejects)
+    return trade_table(data, str(file.path), rejects, _time_column(file), _hours_behind(file))
+
+
+def _quotes_of(file: LeanFile, rejects: Rejects) -> Table:
+    data = read_zip(file.path, rejects)
+    table = quote_table(data, str(file.path), rejects, _time_column(file), _hours_behind(file))
+    for side in ("bid", "ask"):
+        close = table.columns[f"{side}_close"]
+        table.columns[f"{side}_close"] = np.where(close > 0, close, np.nan)
     return table
 
 
-def _quote_table(file: LeanFile, rejects: Rejects) -> Table:
-    name = str(file.path)
+def _hours_behind(file: LeanFile) -> int:
+    """Return by how much the file's clocks are behind New York's, ms at noon of its day (1 h for Chicago)."""
+    noon = datetime.combine(file.day or date(2000, 1, 3), time(12))
+    own, ours = (int(noon.replace(tzinfo=zone).timestamp()) for zone in (ZoneInfo(file.zone), NEW_YORK))
+    return (own - ours) * 1_000
+
+
+def trade_table(data: bytes, name: str, rejects: Rejects, when: Column = _MS, behind_ms: int = 0) -> Table:
+    """Return the good rows of trade bars: time, open, high, low, close (scaled as in the file), volume.
+
+    behind_ms: what to add to the file's times, so that they are New York's.
+    """
+    columns = (when, *((side, "price") for side in _OHLC), ("volume", "price"))
+    table = _in_new_york(read_table(data, columns, name, rejects), when, behind_ms)
+    empty: Mask = _any([np.isnan(table.columns[side]) for side in (*_OHLC, "volume")])
+    table = drop_rows(table, empty, SourceReason.NOT_A_NUMBER, name, rejects, "a bar has four prices and a volume")
+    table = in_order(table, name, rejects, strict=True, stamped=when[1] == "stamp")
+    table = not_negative(table, (*_OHLC, "volume"), name, rejects)
+    zero = _any([table.columns[side] == 0 for side in _OHLC])
+    table = drop_rows(table, zero, SourceReason.ZERO_PRICE, name, rejects, "a bar's prices must be > 0")
+    crossed = _crossed(table, *_OHLC)
+    return drop_rows(table, crossed, SourceReason.CROSSED_BAR, name, rejects, "low <= open, close <= high must hold")
+
+
+def quote_table(data: bytes, name: str, rejects: Rejects, when: Column = _MS, behind_ms: int = 0) -> Table:
+    """Return the good rows of quote bars: time, and of each side open to close and size; NaN where a side is empty."""
     sides = [[(f"{side}_{part}", "price") for part in _OHLC] + [(f"{side}_size", "price")] for side in ("bid", "ask")]
-    table = read_table(read_zip(file.path, rejects), (_time_column(file), *sides[0], *sides[1]), name, rejects)
+    table = _in_new_york(read_table(data, (when, *sides[0], *sides[1]), name, rejects), when, behind_ms)
     for side in ("bid", "ask"):  # An empty size is that of an empty side.
         table.columns[f"{side}_size"] = np.nan_to_num(table.columns[f"{side}_size"]).astype(np.int64)
-    table = _in_order(table, name, rejects, strict=True, stamped=file.day is None)
+    table = in_order(table, name, rejects, strict=True, stamped=when[1] == "stamp")
     prices = [column for side in sides for column, _ in side]
-    table = _not_negative(table, prices, name, rejects)
+    table = not_negative(table, prices, name, rejects)
     for side in ("bid", "ask"):
         crossed = _crossed(table, *(f"{side}_{part}" for part in _OHLC))
         wanted = f"{side}: low <= open, close <= high must hold"
         table = drop_rows(table, crossed, SourceReason.CROSSED_BAR, name, rejects, wanted)
-        close = table.columns[f"{side}_close"]
-        table.columns[f"{side}_close"] = np.where(close > 0, close, np.nan)
+    return table
+
+
+def _in_new_york(table: Table, when: Column, behind_ms: int) -> Table:
+    if behind_ms:
+        table.columns["time"] = table.columns["time"] + behind_ms * (MS_NS if when[1] == "stamp" else 1)
     return table
 
 
@@ -214,7 +242,7 @@ def _crossed(table: Table, open_: str, high: str, low: str, close: str) -> Mask:
     return crossed
 
 
-def _in_order(table: Table, file: str, rejects: Rejects, strict: bool = False, stamped: bool = False) -> Table:
+def in_order(table: Table, file: str, rejects: Rejects, strict: bool = False, stamped: bool = False) -> Table:
     """Reject what is not of the day, and rows earlier than one before them (strict: or at its time)."""
     when = table.columns.get("ms", table.columns.get("time"))
     assert when is not None
@@ -231,7 +259,7 @@ def _in_order(table: Table, file: str, rejects: Rejects, strict: bool = False, s
     return drop_rows(table, late, SourceReason.OUT_OF_ORDER, file, rejects, "time must not go back")
 
 
-def _not_negative(table: Table, names: tuple[str, ...] | list[str], file: str, rejects: Rejects) -> Table:
+def not_negative(table: Table, names: tuple[str, ...] | list[str], file: str, rejects: Rejects) -> Table:
     bad = _any([table.columns[name] < 0 for name in names])
     return drop_rows(table, bad, SourceReason.NEGATIVE, file, rejects, f"{', '.join(names)} must be >= 0")
 

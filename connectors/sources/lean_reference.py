@@ -11,23 +11,43 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from connectors.sources.calendars import Calendar, exchange_calendar
 
 _EQUITY = "Equity-usa-[*]"
+_CHICAGO = "America/Chicago"
 _LONGEST_CLOSURE = timedelta(days=14)
 
 
 def load_calendar(roots: list[Path], first: date, last: date) -> Calendar:
     """Return the calendar of the first root that has market hours; of none, exchange-calendars' for these days."""
     for root in roots:
-        path = root / "market-hours" / "market-hours-database.json"
-        if path.is_file():
-            entry = json.loads(path.read_text())["entries"][_EQUITY]
+        if entries := _market_hours(root):
+            entry = entries[_EQUITY]
             closes = {_us_day(day): time.fromisoformat(clock) for day, clock in entry["earlyCloses"].items()}
             return Calendar(frozenset(_us_day(day) for day in entry["holidays"]), closes)
     return exchange_calendar(first, last)
+
+
+@lru_cache(maxsize=8)
+def _market_hours(root: Path) -> dict[str, Any]:
+    """Return the entries of a root's market hours by class and ticker; empty where it has none."""
+    path = root / "market-hours" / "market-hours-database.json"
+    entries: dict[str, Any] = json.loads(path.read_text())["entries"] if path.is_file() else {}
+    return entries
+
+
+def data_zone(root: Path, security_class: str, ticker: str) -> str:
+    """Return the time zone in which a US security's files count, by the root's market hours; without: Chicago's.
+
+    security_class: as the market hours spell it, for example Index.
+    """
+    entries = _market_hours(root)
+    entry = entries.get(f"{security_class}-usa-{ticker}") or entries.get(f"{security_class}-usa-[*]") or {}
+    return str(entry.get("dataTimeZone", _CHICAGO))
 
 
 def _us_day(text: str) -> date:

@@ -1,13 +1,8 @@
 """Rows of a LEAN zip as columns: the fast way where every row is well-formed, row by row where one is not."""
 
-import hashlib
-import io
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +18,8 @@ Mask = npt.NDArray[np.bool_]
 Column = tuple[str, str]
 """Name and kind: whole, price (NaN where empty), hex, stamp (YYYYMMDD HH:MM, as ns of local time), skip."""
 
+FEW = 4
+"""Lines up to which reading by row is the faster way."""
 _ARROW = {
     "whole": pa.int64(),
     "price": pa.float64(),
@@ -46,58 +43,13 @@ class Table:
         return Table({name: values[keep] for name, values in self.columns.items()}, self.line[keep])
 
 
-def file_sha256(path: Path) -> bytes:
-    """Return the sha256 of a file."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").digest()
-
-
-def read_zip(path: Path, rejects: Rejects) -> bytes:
-    """Return the bytes of the first CSV in a zip; of a broken one, whole lines up to where it breaks, and a reject."""
-    raw = path.read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".csv")]
-            if names:
-                return archive.read(names[0])
-            rejects.add(SourceReason.UNREADABLE_ZIP, str(path), 0, f"the zip holds no CSV, only {archive.namelist()}")
-            return b""
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        return _salvage(raw, path, rejects, error)
-
-
-def _salvage(raw: bytes, path: Path, rejects: Rejects, error: Exception) -> bytes:
-    # A zip's directory stands at its end, so a truncated one has none: read its first member by the local header.
-    stored, deflated = 0, 8
-    method = int.from_bytes(raw[8:10], "little")
-    if len(raw) < 30 or raw[:4] != b"PK\x03\x04" or method not in (stored, deflated):
-        rejects.add(SourceReason.UNREADABLE_ZIP, str(path), 0, str(error), raw)
-        return b""
-    body = raw[30 + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little") :]
-    data = body[: int.from_bytes(raw[18:22], "little") or len(body)] if method == stored else _inflate(body)
-    data = data[: data.rfind(b"\n") + 1]
-    line = data.count(b"\n")
-    rejects.add(SourceReason.TRUNCATED_ZIP, str(path), line, f"{error}; the {line} lines before that were read")
-    return data
-
-
-def _inflate(body: bytes) -> bytes:
-    inflater, out = zlib.decompressobj(-15), io.BytesIO()
-    try:
-        for at in range(0, len(body), 65_536):
-            out.write(inflater.decompress(body[at : at + 65_536]))
-            if inflater.eof:
-                break
-    except zlib.error:
-        pass  # What came out before the damage is what can be read.
-    return out.getvalue()
-
-
 def read_table(data: bytes, columns: Sequence[Column], file: str, rejects: Rejects) -> Table:
     """Return the well-formed rows of a CSV without header; each other row is rejected with its line."""
     lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
     if lines == 0:
         return Table(_pack([], columns), np.zeros(0, np.int64))
+    if lines <= FEW:
+        return _read_by_row(data, columns, file, rejects)
     try:
         return _read_fast(data, columns, lines)
     except (pa.ArrowInvalid, _OddRowsError):

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from connectors.sources.frames import I64, U8, Bars, FrameRule, Ticks, cut_points
+from connectors.sources.frames import I64, U8, Bars, FrameRule, Options, Ticks, cut_points
 from connectors.sources.record import SourceRecord
 from connectors.sources.sessions import Event
 from schemas.frames import encode_bars, encode_tick_frames
+from schemas.option_frames import encode_option_frames
 from schemas.topics import partition_of
 from schemas.wire import encode
 from streams.log.ids import Place
@@ -47,6 +48,26 @@ def tick_frames(symbol: str, source: str, origin: str, ticks: Ticks, rule: Frame
         cuts=cuts,
     )
     return Frames(symbol, origin, ticks.event_ns[cuts[1:] - 1], cuts[1:], np.diff(cuts), buffer.tobytes(), offsets)
+
+
+def option_frames(symbol: str, source: str, origin: str, options: Options, rule: FrameRule) -> Frames:
+    """Cut and encode rows of one underlying's options, n >= 1; row numbers begin at 1."""
+    cuts = cut_points(options.event_ns, rule, options.flags)
+    buffer: U8
+    buffer, offsets = encode_option_frames(
+        symbol,
+        source,
+        options.contracts,
+        options.event_ns,
+        options.contract,
+        options.kind,
+        options.flags,
+        options.price,
+        options.size,
+        options.condition,
+        cuts=cuts,
+    )
+    return Frames(symbol, origin, options.event_ns[cuts[1:] - 1], cuts[1:], np.diff(cuts), buffer.tobytes(), offsets)
 
 
 def bar_frames(

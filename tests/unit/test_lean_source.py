@@ -11,7 +11,7 @@ from connectors.sources.frames import FrameRule
 from connectors.sources.lean import LeanSource, open_lean
 from connectors.sources.record import SourceRecord
 from connectors.sources.tail import event_ns_of
-from schemas.records import BarFrame, MarketEvent, MarketEventKind, Record, TickFrame
+from schemas.records import BarFrame, MarketEvent, MarketEventKind, OptionFrame, Record, TickFrame
 from schemas.topics import partition_of
 from schemas.wire import decode
 from streams.log.filter import IdFilter
@@ -39,14 +39,15 @@ def test_records_are_in_event_time_order(played: list[SourceRecord]) -> None:
     assert all(before.event_ns <= after.event_ns for before, after in pairwise(played))
 
 
-def test_every_row_is_there(played: list[SourceRecord], source: LeanSource) -> None:
+def test_every_row_is_there(played: list[SourceRecord], decoded: list[Record], source: LeanSource) -> None:
     """SPY's 250 k to 460 k trades of a day, IBM's trades and quotes, AAPL's minutes: nothing is lost or doubled."""
     rows: dict[str, int] = defaultdict(int)
-    for record in played:
-        rows[record.key] += record.rows
+    for record, what in zip(played, decoded, strict=True):
+        rows[record.key if not isinstance(what, OptionFrame) else f"options of {record.key}"] += record.rows
     assert rows["IBM"] == 33_381 + 125_750
     assert rows["SPY"] > 450_000
     assert 1_500 < rows["AAPL"] < 1_920
+    assert rows["options of AAPL"] == 24_389
     assert source.rejects.total() == 0
     assert source.rows_total
     assert abs(source.rows_total - sum(rows.values())) / sum(rows.values()) < 0.25
