@@ -113,5 +113,7 @@ class Stage:
     """`package.module:Params` of the frozen dataclass of parameters."""
     layout: int = 1
     """Version of the state's layout; a checkpoint of another is refused."""
+    joined: bool = False
+    """Its fold reads the payloads of a batch as they lie in memory (streams/joined.py)."""
     linger_ms: int = 1
     """How long an output may wait for others to be sent with. Each request wakes the broker and every reader."""

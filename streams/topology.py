@@ -12,6 +12,7 @@ STAGES: tuple[Stage, ...] = (
         ("features",),
         "streams.bars.analytics:make",
         "streams.bars.analytics:Params",
+        joined=True,
     ),
     Stage(
         "signals",

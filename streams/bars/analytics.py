@@ -35,6 +35,7 @@ from streams.bars.params import Params, checked
 from streams.bars.release import RELEASE
 from streams.bars.slow import with_addresses
 from streams.bars.unusual import decode_unusual
+from streams.joined import Joined
 from streams.numerics.memory import PADDING
 from streams.stage import Fold, Output, Rejected, RejectReason
 
@@ -213,6 +214,8 @@ class Analytics:
 
 def _joined(payloads: Sequence[bytes]) -> tuple[U8, I64]:
     """Return all payloads in one padded array, and where each begins."""
+    if isinstance(payloads, Joined):
+        return payloads.data, payloads.bounds
     bounds = np.zeros(len(payloads) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, payloads), np.int64, len(payloads)), out=bounds[1:])
     return np.frombuffer(b"".join((*payloads, _PAD)), np.uint8), bounds

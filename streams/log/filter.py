@@ -36,6 +36,14 @@ class IdFilter:
         """Return the newest place seen, by origin."""
         return {origin.decode(): parse_place(text) for origin, text in self._newest.items()}
 
+    def places(self) -> Mapping[bytes, bytes]:
+        """Return the newest place seen by origin, both as in headers, the origin that was seen first first."""
+        return self._newest
+
+    def put(self, origin: bytes, place: bytes) -> None:
+        """Remember a place that was found to follow the newest of its origin."""
+        self._newest[origin] = place
+
     def accept(self, record_id: RecordId, previous: Place | None) -> bool:
         """Return whether the record is new, and remember it; GapError where its predecessor is not the one seen."""
         before = None if previous is None else b"%d.%d" % previous

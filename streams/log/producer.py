@@ -34,7 +34,7 @@ def producer_settings(kafka: Mapping[str, str], client_id: str, linger_ms: int =
         "linger.ms": linger_ms,
         "batch.num.messages": 10_000,
         "queue.buffering.max.messages": 200_000,
-        "queue.buffering.max.kbytes": 131_072,
+        "queue.buffering.max.kbytes": 32_768,
         "message.max.bytes": 4_194_304,
         "delivery.report.only.error": True,
         "socket.nagle.disable": True,

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import full_name
 from streams.log.producer import BrokenLogError, LogProducer, client_name
 from streams.runtime.archive import day_of
 from streams.runtime.consumer import consumer_settings
+from streams.runtime.fetch import Applied, make_fetch
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
 from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
@@ -30,6 +31,9 @@ from streams.topology import BY_NAME
 log = structlog.get_logger()
 
 LOOP_SECONDS = 0.1
+GROUP_SECONDS = 0.02
+IDLE_SECONDS = 0.02
+"""A turn's wait while partitions are not yet all there: it is what a restart waits for."""
 KERNELS_SECONDS_SAID = 5.0
 GARBAGE_OBJECTS = 50_000
 ABORTED_CHECKPOINTS_MAX = 20
@@ -82,6 +86,9 @@ class StageProcess:
         )
         self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
         self._consumer = Consumer(consumer_settings(options, self._stage, self._on_error))
+        """Keeps the place in the group; its partitions stay paused."""
+        self._group_due_s = 0.0
+        self._fetch = make_fetch(options.kafka, self._on_fetch_error, joined=self._stage.joined)
 
     def _load_kernels(self) -> None:
         """Compile, or load, what the fold calls: on a new machine over a minute, in which a member would be put out."""
@@ -108,58 +115,55 @@ class StageProcess:
                 self._turn()
             leaving = list(self._owned.values())
             self._owned.clear()
-            self._drain(leaving)
+            self._let_go(leaving)
         finally:
             self.metrics.close()
         self._close()
         log.info("stage.stopped", stage=self._stage.name, slot=self._options.slot)
 
     def _close(self) -> None:
-        """Close the consumer, for a while: it may wait for a broker that does not answer, or for the group's others."""
+        """Close the consumers, for a while: they may wait for a broker that does not answer, or the group's others."""
+
+        def close() -> None:
+            self._fetch.close()
+            self._consumer.close()
+
         try:
-            in_thread(self._consumer.close).result(_CLOSE_SECONDS_MAX)
+            in_thread(close).result(_CLOSE_SECONDS_MAX)
         except TimeoutError:
             log.warning("consumer.not_closed", stage=self._stage.name, slot=self._options.slot)
 
     def _turn(self) -> None:
-        first = self._consumer.poll(LOOP_SECONDS)
-        if first is not None:
-            # consume() waits to fill its batch, so the wait is poll's and consume takes what is there.
-            rest = self._consumer.consume(self._options.batch_records_max - 1, 0)
-            self._handle([first, *rest])
+        self._group_turn()
+        waiting = not self._owned or any(owned.ready is None for owned in self._owned.values())
+        wait_s = IDLE_SECONDS if waiting else LOOP_SECONDS
+        for applied in self._fetch.turn(wait_s, self._options.batch_records_max):
+            self._append(applied)
         self._producer.poll()
         self._take_over()
         self._checkpoints()
         self._watch_broker()
         self.metrics.observe(self._owned.values(), self._lag, self._producer.queued())
 
-    def _handle(self, messages: Sequence[Message]) -> None:
-        batches: dict[tuple[str, int], list[Message]] = {}
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._on_message_error(error, message)
-                continue
-            place = (message.topic(), message.partition())
-            batch = batches.get(place)  # type: ignore[arg-type]  # a record without an error has both
-            if batch is None:
-                batches[place] = [message]  # type: ignore[index]  # as above
-            else:
-                batch.append(message)
-        for place, batch in batches.items():
-            owned = self._owned.get((self._logical[place[0]], place[1]))
-            if owned is not None and owned.ready is not None:
-                self._advance(owned.ready, batch)
-                owned.newest = batch[-1].value() or b""
+    def _group_turn(self) -> None:
+        """Let the group's consumer do its part, now and then: partitions come and go by its callbacks."""
+        if (now_s := time.monotonic()) < self._group_due_s:
+            return
+        self._group_due_s = now_s + GROUP_SECONDS
+        message = self._consumer.poll(0)
+        if message is not None and (error := message.error()) is not None:
+            self._on_fetch_error(error, (message.topic() or "", message.partition() or 0))
 
-    def _advance(self, ready: Recovered, batch: Sequence[Message]) -> None:
+    def _append(self, applied: Applied) -> None:
         names, send = self._names, self._producer.send
-        for topic, partition, key, payload, headers in ready.task.apply(batch):
+        for topic, partition, key, payload, headers in applied.outputs:
             name = names.get(topic)
             if name is None:
                 name = names[topic] = full_name(self._options.world, topic)
             send(name, partition, key, payload, headers)
-        self.metrics.batch(batch[-1], len(batch))
+        topic, partition = applied.place
+        self._owned[self._logical[topic], partition].newest = applied.payload
+        self.metrics.batch(applied.stamp_ms, applied.records)
 
     # Partitions come and go.
 
@@ -196,11 +200,7 @@ class StageProcess:
         for owned in self._owned.values():
             if owned.ready is None and owned.recovery.done():
                 ready = owned.recovery.result()
-                place = TopicPartition(
-                    full_name(self._options.world, owned.key.topic), owned.key.partition, ready.task.position
-                )
-                self._consumer.seek(place)
-                self._consumer.resume([place])
+                self._fetch.start(*self._place(owned), ready.task)
                 owned.ready = ready
                 owned.checkpoint_s = time.monotonic()
                 owned.checkpoint_due_s = time.monotonic() + self._first_due * self._options.checkpoint_seconds
@@ -210,7 +210,7 @@ class StageProcess:
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         leaving = [self._owned.pop((self._logical[place.topic], place.partition), None) for place in places]
-        self._drain([owned for owned in leaving if owned is not None])
+        self._let_go([owned for owned in leaving if owned is not None])
         consumer.incremental_unassign(places)
 
     def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
@@ -219,6 +219,7 @@ class StageProcess:
             owned = self._owned.pop((self._logical[place.topic], place.partition), None)
             if owned is not None:
                 log.warning("task.lost", task=str(owned.key))
+                self._fetch.stop(*self._place(owned))
                 owned.log.close()
         consumer.incremental_unassign(places)
 
@@ -297,10 +298,12 @@ class StageProcess:
             names = ("duplicates_dropped", "emissions_suppressed", "rejects")
             log.info("task.unusual", task=str(owned.key), **dict(zip(names, unusual, strict=True)))
 
-    def _drain(self, leaving: Sequence[Owned]) -> None:
+    def _let_go(self, leaving: Sequence[Owned]) -> None:
         """Bring everything emitted into the log and checkpoint it: what comes after starts without a replay."""
         if not leaving:
             return
+        for owned in leaving:
+            self._fetch.stop(*self._place(owned))
         self._producer.flush()
         self._group = self._consumer.consumer_group_metadata()
         deadline_s = time.monotonic() + self._options.drain_seconds_max
@@ -341,21 +344,18 @@ class StageProcess:
         """Return how many records of the inbox are not yet folded, as the consumer knows without asking."""
         if owned.ready is None:
             return 0
-        place = TopicPartition(full_name(self._options.world, owned.key.topic), owned.key.partition)
-        try:
-            _, high = self._consumer.get_watermark_offsets(place, cached=True)
-        except KafkaException:
-            return 0
-        return max(0, high - owned.ready.task.position)
+        return max(0, self._fetch.end(*self._place(owned)) - owned.ready.task.position)
+
+    def _place(self, owned: Owned) -> tuple[str, int]:
+        return full_name(self._options.world, owned.key.topic), owned.key.partition
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self._broker_gone_s is None:
             self._broker_gone_s = time.monotonic()
             log.error("broker.gone", reason=error.str())
 
-    def _on_message_error(self, error: KafkaError, message: Message) -> None:
+    def _on_fetch_error(self, error: KafkaError, place: tuple[str, int]) -> None:
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            place = (self._logical.get(message.topic() or "", ""), message.partition() or 0)
             raise BrokenLogError(
                 f"{place[0]}/{place[1]}: {error.str()}; the records this stage needs have expired: "
                 "start a new world and replay into it"

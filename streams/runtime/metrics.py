@@ -60,10 +60,9 @@ class StageMetrics:
         )
         self._server = _serve(self, port) if port else None
 
-    def batch(self, last: Any, count: int) -> None:
-        """Note a batch that has been applied; last: its last record."""
+    def batch(self, stamp_ms: int, count: int) -> None:
+        """Note a batch that has been applied; stamp_ms: append time of its last record."""
         self._batch.observe(count)
-        _, stamp_ms = last.timestamp()
         self._append.observe(max(0.0, time.time() - stamp_ms / 1000))
 
     def checkpointed(self, seconds: float) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 CORE = ("schemas", "streams")
 ROOT = Path(__file__).resolve().parents[2]
-KERNELS = ("schemas", "streams/numerics", "streams/bars", "streams/indicators", "streams/options")
+KERNELS = (
+    "schemas",
+    "streams/numerics",
+    "streams/bars",
+    "streams/indicators",
+    "streams/options",
+    "streams/runtime/native",
+)
 """Where compiled functions stand; an edit elsewhere needs no new compilation."""
 
 

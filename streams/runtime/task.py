@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from schemas import wire
 from schemas.records import Reject
 from streams.log.filter import IdFilter
-from streams.log.ids import CAUSE_HEADER, CODE_HEADER, ID_HEADER, PREVIOUS_HEADER, Headers, Place
+from streams.log.ids import CAUSE_HEADER, CODE_HEADER, ID_HEADER, PREVIOUS_HEADER, Headers, Place, parse_place
 from streams.stage import ALL_PARTITIONS, Fold, Output, Rejected, RejectReason
 
 PAYLOAD_BYTES_MAX = 4_000_000
@@ -29,6 +29,12 @@ class Inbound(Protocol):
     def offset(self) -> Any: ...
     def value(self) -> Any: ...
     def headers(self) -> Any: ...
+
+
+class Causes(Protocol):
+    """Offset and id of each record of a batch."""
+
+    def __getitem__(self, index: int, /) -> tuple[int, bytes]: ...
 
 
 class Outbound(NamedTuple):
@@ -100,7 +106,8 @@ class Task:
         self._foreign = f"foreign/{key.topic}/{key.partition}".encode()
         self._partitions = partitions
         self._code: list[tuple[str, str | bytes | None]] = [(CODE_HEADER, code.encode())] if code else []
-        self._chain: dict[Target, Place] = {}
+        self._chain: dict[Target, bytes] = {}
+        """Place of the newest output of each target, as in a header."""
         self._written: dict[Target, Place] = {}
         self._rejects_topic = f"{key.stage}.rejects"
 
@@ -108,14 +115,13 @@ class Task:
         """Go back to a checkpoint."""
         self.position = snapshot.position
         self.filter = IdFilter(snapshot.seen)
-        self._chain = dict(snapshot.chain)
+        self._chain = {target: b"%d.%d" % place for target, place in snapshot.chain.items()}
         self.fold.load(state)
 
     def suppress_through(self, written: Mapping[Target, Place]) -> None:
         """Name the newest of this task's outputs that each target already holds: they are not appended again."""
-        self._written = {
-            target: place for target, place in written.items() if place > self._chain.get(target, (-1, -1))
-        }
+        chain = self._places()
+        self._written = {target: place for target, place in written.items() if place > chain.get(target, (-1, -1))}
 
     def catching_up(self) -> dict[Target, Place]:
         """Return the newest output by target that the log already holds of inputs not yet folded again."""
@@ -123,7 +129,10 @@ class Task:
 
     def snapshot(self, ends: Mapping[Target, int]) -> Snapshot:
         """Return the task's place; ends: offsets from which a scan finds every output appended after this instant."""
-        return Snapshot(self.position, self.filter.newest(), dict(self._chain), dict(ends))
+        return Snapshot(self.position, self.filter.newest(), self._places(), dict(ends))
+
+    def _places(self) -> dict[Target, Place]:
+        return {target: parse_place(text) for target, text in self._chain.items()}
 
     def apply(self, messages: Sequence[Inbound]) -> list[Outbound]:
         """Fold records of the inbox, in log order; return what is to be appended, in order.
@@ -151,16 +160,26 @@ class Task:
         self.counters.records += len(payloads)
         return self._numbered(self.fold.apply(payloads), payloads, causes)
 
+    def apply_accepted(self, payloads: Sequence[bytes], causes: Causes, position: int) -> list[Outbound]:
+        """As apply, of records that were found to be the next of their partition and new, and told to the filter.
+
+        position: the offset after the last of them.
+        """
+        self.position = position
+        self.counters.records += len(payloads)
+        return self._numbered(self.fold.apply(payloads), payloads, causes)
+
     def _numbered(
-        self, results: Sequence[Output | Rejected], payloads: list[bytes], causes: list[tuple[int, bytes]]
+        self, results: Sequence[Output | Rejected], payloads: Sequence[bytes], causes: Causes
     ) -> list[Outbound]:
         """Return the outputs as records. causes: offset and id of each payload's record."""
         out: list[Outbound] = []
         last_at, index = -1, 0
+        offset, cause = -1, b""
         for result in results:
-            if result.at != last_at:
-                last_at, index = result.at, 0
-            offset, cause = causes[last_at]
+            if result[0] != last_at:
+                last_at, index = result[0], 0
+                offset, cause = causes[last_at]
             if isinstance(result, Rejected) or len(result.payload) > PAYLOAD_BYTES_MAX:
                 result = self._reject(result, offset, payloads[last_at])
             if result.partition == ALL_PARTITIONS:
@@ -176,8 +195,8 @@ class Task:
     def _append(self, out: list[Outbound], result: Output, partition: int, own: Place, cause: bytes) -> None:
         target = (result.topic, partition)
         previous = self._chain.get(target)
-        self._chain[target] = own
-        written = self._written.get(target)
+        place = self._chain[target] = b"%d.%d" % own
+        written = self._written.get(target) if self._written else None
         if written is not None:
             if own > written:
                 raise DivergedError(
@@ -188,11 +207,11 @@ class Task:
             if own == written:
                 del self._written[target]
             return
-        headers: Headers = [(ID_HEADER, b"%s:%d.%d" % (self._origin, *own))]
+        named = (ID_HEADER, b"%s:%s" % (self._origin, place))
         if previous is not None:
-            headers.append((PREVIOUS_HEADER, b"%d.%d" % previous))
-        headers.append((CAUSE_HEADER, cause))
-        headers += self._code
+            headers: Headers = [named, (PREVIOUS_HEADER, previous), (CAUSE_HEADER, cause), *self._code]
+        else:
+            headers = [named, (CAUSE_HEADER, cause), *self._code]
         self.counters.outputs += 1
         out.append(Outbound(result.topic, partition, result.key, result.payload, headers))
 
