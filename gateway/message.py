@@ -6,14 +6,11 @@
 NaN and infinities are null. Instants are nanoseconds: read them as 64-bit integers where the last digits matter.
 """
 
-import dataclasses
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import orjson
 
 from gateway.cursor import Layout
 from gateway.record import Record
@@ -74,47 +71,49 @@ class Reader:
     def __init__(self, layout: Layout, positions: list[int], refused: Refused, sequence: int = 0) -> None:
         self.positions = positions
         self._layout = layout
+        self._foreign = [f"foreign/{topic}/{partition}".encode() for topic, partition in layout.slots]
         self._filters = [IdFilter(strict=False) for _ in layout.slots]
         self._refused = refused
         self._sequence = sequence
 
     def prime(self, record: Record, slot: int) -> None:
         """Let the duplicate filter see a record that lies before the starting point."""
-        self._is_new(record, slot, Refused())
+        self._id_of_new(record, slot, Refused())
 
     def take(self, record: Record, slot: int) -> Message | None:
         """Return the message of a slot's next record, None where nobody gets it; the position moves on anyway."""
         self.positions[slot] = record.offset + 1
-        if not self._is_new(record, slot, self._refused):
+        text = self._id_of_new(record, slot, self._refused)
+        if text is None:
             self._refused.count("duplicate")
             return None
         try:
-            return self._message(record, slot)
+            return self._message(record, slot, text.decode())
         except wire.WireError as error:
             self._refused.count(error.reason)
         except Exception:  # a record that breaks our own code must not stop the others; it is counted and alarmed
             self._refused.count("bug")
         return None
 
-    def _is_new(self, record: Record, slot: int, refused: Refused) -> bool:
-        topic, partition = self._layout.slots[slot]
-        record_id, previous = id_of(record.headers, topic, partition, record.offset)
+    def _id_of_new(self, record: Record, slot: int, refused: Refused) -> bytes | None:
+        """Return the text of a record's id, None where it is not new."""
         try:
-            return self._filters[slot].accept(record_id, previous)
+            return self._filters[slot].accept_headers(record.headers, self._foreign[slot], record.offset)
         except GapError:
             # A stage stops at a gap; a subscriber is better served by what there is. Counted, and unhealthy.
             refused.count("origin_gap")
+            topic, partition = self._layout.slots[slot]
+            record_id, _ = id_of(record.headers, topic, partition, record.offset)
             newest = self._filters[slot].newest() | {record_id.origin: record_id.place}
             self._filters[slot] = IdFilter(newest, strict=False)
-            return True
+            return str(record_id).encode()
 
-    def _message(self, record: Record, slot: int) -> Message | None:
+    def _message(self, record: Record, slot: int, text: str) -> Message | None:
         topic, partition = self._layout.slots[slot]
         name = wire.name_of(record.value or b"")
         if name not in SERVED[topic]:
             return None
         found = wire.decode(record.value or b"")
-        record_id, _ = id_of(record.headers, topic, partition, record.offset)
         about: Any = found.intent if isinstance(found, records.Verdict) else found
         body = dumps(
             {
@@ -123,9 +122,9 @@ class Reader:
                 "offset": record.offset,
                 "type": name,
                 "key": None if record.key is None else record.key.decode(errors="replace"),
-                "id": str(record_id),
+                "id": text,
                 "appended_ms": record.appended_ms,
-                "record": plain(found),
+                "record": found,
             }
         )
         positions = tuple(self.positions)
@@ -147,22 +146,15 @@ class Reader:
         )
 
 
-def plain(value: Any) -> Any:
-    """Return a record's value as JSON knows it: objects, arrays, and null for what is no number."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, np.ndarray):
-        return [plain(one) for one in value.tolist()]
-    if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
-    return value.hex() if isinstance(value, bytes) else value
-
-
 def dumps(value: Any) -> bytes:
-    """Return compact JSON in UTF-8; ValueError for NaN."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    """Return compact JSON in UTF-8: records are objects, NaN and infinities null, bytes hexadecimal."""
+    return orjson.dumps(value, _in_json, orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"no JSON is made of {type(value).__name__}")
 
 
 def framed(cursor: str, rest: bytes) -> tuple[bytes, int]:
