@@ -1,4 +1,4 @@
-"""`aiots ingest lean|sim`: play a recording, or a simulated market, into a world's market.ticks."""
+"""`aiots ingest lean|dbn|sim`: play a recording, or a simulated market, into a world's market.ticks."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -63,6 +63,40 @@ def lean(
         rule = FrameRule(frame_ticks, frame_ms * 1_000_000)
         source = open_lean(folders, _split(symbols), _day(first), _day(last), resolution, rule, options=options)
     except ValueError as error:
+        fail(str(error), 2)
+    _play(config, source, pace, lag_max, disk_free_min_gb, quiet)
+
+
+@app.command()
+def dbn(
+    files: Annotated[list[Path], typer.Argument(help="DBN files (plain or zstd), or folders of *.dbn and *.dbn.zst.")],
+    symbols: Symbols = "",
+    first: Annotated[str, typer.Option("--from", help="First day in New York, YYYY-MM-DD.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day in New York, YYYY-MM-DD, inclusive.")] = "",
+    speed: Speed = "max",
+    frame_ticks: Annotated[int, typer.Option(min=1, max=65_535, help="Most ticks of a frame.")] = 64,
+    frame_ms: Annotated[
+        int, typer.Option(min=1, max=60_000, help="Most event time of a frame; divides a minute.")
+    ] = 1000,
+    lag_max: LagMax = 200_000,
+    disk_free_min_gb: DiskMin = 2.0,
+    quiet: Quiet = False,
+    world: WorldOption = None,
+) -> None:
+    """Play Databento's files on one time line, US equities and OPRA. Run it again to go on where it stopped.
+
+    Ticks from trades, mbp-1, tbbo, bbo-1s/1m, cmbp-1, tcbbo, cbbo-1s/1m; bars from ohlcv-1s/1m/1h/1d; open interest
+    from statistics; halts from status. Instruments are named by a file's own header or by definition files given
+    beside it. Event time is ts_recv. Of two files that tell the same trades give one.
+    """
+    from connectors.sources.dbn import open_dbn
+    from connectors.sources.frames import FrameRule
+
+    config, pace = load_config(world=world), _speed(speed)
+    try:
+        rule = FrameRule(frame_ticks, frame_ms * 1_000_000)
+        source = open_dbn(files, _split(symbols), _day(first), _day(last), rule)
+    except (ValueError, OSError) as error:
         fail(str(error), 2)
     _play(config, source, pace, lag_max, disk_free_min_gb, quiet)
 

@@ -54,10 +54,18 @@ class SourceReason(StrEnum):
     CLOSED_MARKET = "closed_market"
     TRUNCATED_ZIP = "truncated_zip"
     UNREADABLE_ZIP = "unreadable_zip"
+    TRUNCATED_FILE = "truncated_file"
+    UNREADABLE_FILE = "unreadable_file"
+    UNSUPPORTED = "unsupported"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    OTHER_VENUE = "other_venue"
+
+
+_BROKEN = (SourceReason.TRUNCATED_ZIP, SourceReason.UNREADABLE_ZIP, SourceReason.TRUNCATED_FILE)
 
 
 class SourceReject(NamedTuple):
-    """A row or file of no use. line: 1-based line of the file, 0 where the file as a whole is meant."""
+    """A row or file of no use. line: 1-based line or record of the file, 0 where the file as a whole is meant."""
 
     reason: SourceReason
     file: str
@@ -84,6 +92,11 @@ class Rejects:
         elif seen == REJECTS_LISTED_MAX:
             self.listed.append(SourceReject(reason, file, line, "more of the same are counted, not listed", b""))
 
+    def add_more(self, reason: SourceReason, file: str, count: int) -> None:
+        """Count rejects beyond those that a file may list: what `add` does, without their details."""
+        self.counts[reason] = self.counts.get(reason, 0) + count
+        self._by_file[file, reason] = self._by_file.get((file, reason), 0) + count
+
     def reset(self, opening: "Rejects") -> None:
         """Forget what was rejected since the source was opened."""
         self.listed[:] = opening.listed
@@ -92,7 +105,7 @@ class Rejects:
 
     def broken_files(self) -> int:
         """Return how many files could not be read to their end."""
-        return self.counts.get(SourceReason.TRUNCATED_ZIP, 0) + self.counts.get(SourceReason.UNREADABLE_ZIP, 0)
+        return sum(self.counts.get(reason, 0) for reason in _BROKEN)
 
     def total(self) -> int:
         """Return how many rows and files were of no use."""
