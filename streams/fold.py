@@ -14,6 +14,7 @@ class PureFold:
     state_types: the dataclass of a key's state by key prefix (the part before the first "/"); "" is the default.
     skip: says of a payload, before it is decoded, that this stage has no use for it (it is then passed over in
     silence, neither applied nor rejected).
+    read: gives advance its record; raises as wire.decode.
     forwards: record names whose payload is passed on, byte for byte, to `forward_topic` under its own key before
     the outputs of advance; forwarded even where advance raises nothing and has no output.
     """
@@ -25,6 +26,7 @@ class PureFold:
         state_types: Mapping[str, type],
         *,
         skip: Callable[[bytes], bool] | None = None,
+        read: Callable[[bytes], Any] = wire.decode,
         forwards: Collection[str] = (),
         forward_topic: str = "",
         key_of: Callable[[Any], str] | None = None,
@@ -36,6 +38,7 @@ class PureFold:
         self._state: dict[str, Any] = {}
         self._dirty: set[str] = set()
         self._skip = skip
+        self._read = read
         self._forwards = frozenset(forwards)
         self._forward_topic = forward_topic
         self._key_of = key_of or _no_key
@@ -57,7 +60,7 @@ class PureFold:
         return outputs
 
     def _one(self, at: int, payload: bytes) -> list[Output | Rejected]:
-        record = wire.decode(payload)
+        record = self._read(payload)
         step = self._advance(self._state, record, self._params)
         outputs: list[Output | Rejected] = []
         if type(record).__name__ in self._forwards:

@@ -9,7 +9,7 @@
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from schemas.primitives import read_length, read_long
 from schemas.records import Direction, Evidence, FeatureFrame, Grade, MarketEvent, Priority, Record, Signal
 from streams.checks import bad, not_negative, positive, positive_or_unknown, unexpected
 from streams.fold import PureFold
+from streams.signals.bar import Bar, BarReader
 from streams.signals.strategies import STRATEGIES
 from streams.signals.strategy import SECOND_NS, Idea, Row
 from streams.stage import Emit, Step
@@ -105,6 +106,11 @@ STATE: dict[str, type] = {"ideas": Ideas, **{name: strategy.state_type for name,
 
 def make(params: Params, partition: int, partitions: int) -> PureFold:
     """Return the fold of one partition."""
+    return PureFold(advance, params, STATE, skip=skip_of(params), read=BarReader().read)
+
+
+def skip_of(params: Params) -> Callable[[bytes], bool]:
+    """Return what says of a payload that it is an event, or a frame of bars that no strategy reads."""
     intervals = frozenset(built.interval_s * SECOND_NS for built in params.built.values())
 
     def skip(payload: bytes) -> bool:
@@ -116,22 +122,27 @@ def make(params: Params, partition: int, partitions: int) -> PureFold:
         except (IndexError, wire.WireError):
             return False  # decode will say what is wrong with it
 
-    return PureFold(advance, params, STATE, skip=skip)
+    return skip
 
 
-def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
+def advance(state: Mapping[str, Any], record: Record | Bar, params: Params) -> Step:
     """Return the signals of a frame's bars, and what they change."""
+    if isinstance(record, Bar):
+        return _advanced(state, record.interval_ns, (record.row,), params)
     if isinstance(record, MarketEvent):
         return Step({}, ())
     if not isinstance(record, FeatureFrame):
         raise unexpected("signals", record)
-    readers = [name for name, built in params.built.items() if built.interval_s * SECOND_NS == record.interval_ns]
-    if not readers:
-        return Step({}, ())
-    check_columns(record)
+    return _advanced(state, record.interval_ns, rows(record), params)
+
+
+def _advanced(state: Mapping[str, Any], interval_ns: int, bars: Iterable[Row], params: Params) -> Step:
     changed: dict[str, Any] = {}
     outputs: list[Emit] = []
-    for row in rows(record):
+    readers = [name for name, built in params.built.items() if built.interval_s * SECOND_NS == interval_ns]
+    if not readers:
+        return Step(changed, outputs)
+    for row in bars:
         if row.session in params.sessions:
             for name in readers:
                 outputs += _run(state, changed, name, row, params)
@@ -161,7 +172,8 @@ def check_columns(frame: FeatureFrame) -> None:
 
 
 def rows(frame: FeatureFrame) -> Iterator[Row]:
-    """Yield a frame's bars that have a price, in time order; raise where a figure is out of its bounds."""
+    """Yield a frame's bars that have a price, in time order; raise where columns or figures are out of their bounds."""
+    check_columns(frame)
     event_ns, width = frame.base_ns, len(frame.names)
     values = frame.values.tolist()
     columns = zip(
