@@ -35,8 +35,7 @@ from streams.bars.params import Params, checked
 from streams.bars.release import RELEASE
 from streams.bars.slow import with_addresses
 from streams.bars.unusual import decode_unusual
-from streams.joined import Joined
-from streams.numerics.memory import PADDING
+from streams.numerics.memory import joined
 from streams.stage import Fold, Output, Rejected, RejectReason
 
 I64 = NDArray[np.int64]
@@ -46,7 +45,6 @@ __all__ = ["Analytics", "Params", "make"]
 
 TOPIC = "features"
 MARKS_MAX = 65_536
-_PAD = bytes(PADDING)
 _UNFIT = {
     Unfit.NAME: "symbol and source must have 1 to 32 bytes",
     Unfit.TIME: "event times must lie in [0, 2**62) and not go back",
@@ -71,7 +69,7 @@ class Analytics:
             np.zeros(len(COUNTERS), np.int64),
         )
         self._fixed = with_addresses(layout, self._sink, RELEASE)
-        self._data, self._bounds = _joined(())
+        self._data, self._bounds = joined(())
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.names = layout.names
         """Names of the indicator outputs, as frames of indicator_intervals_s carry them."""
@@ -84,7 +82,7 @@ class Analytics:
 
     def _apply(self, payloads: Sequence[bytes]) -> list[Output | Rejected]:
         out: list[Output | Rejected] = []
-        data, bounds = _joined(payloads)
+        data, bounds = joined(payloads)
         self._data, self._bounds = data, bounds
         cursor = self._sink.cursor
         cursor[RECORD] = cursor[RESUME] = cursor[DECODED] = 0
@@ -210,15 +208,6 @@ class Analytics:
             out.append(output._replace(at=at))
         self._data, self._bounds = saved
         cursor[RESUME] = 0
-
-
-def _joined(payloads: Sequence[bytes]) -> tuple[U8, I64]:
-    """Return all payloads in one padded array, and where each begins."""
-    if isinstance(payloads, Joined):
-        return payloads.data, payloads.bounds
-    bounds = np.zeros(len(payloads) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, payloads), np.int64, len(payloads)), out=bounds[1:])
-    return np.frombuffer(b"".join((*payloads, _PAD)), np.uint8), bounds
 
 
 def _rejected(at: int, code: int) -> Rejected:

@@ -1,13 +1,10 @@
-"""Marks of closed bars: which bars count and what a mark tells stands in router.py; here it is reckoned.
+"""Marks of closed bars: which bars count and what a mark tells stands in router.py; here it is reckoned, bar by bar.
 
-Row by row, or, where a mark tells of many rows of a frame, by columns: the same marks, as a test holds.
+bulk.py does the same for many frames at once, as a test holds.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from schemas.records import FeatureFrame, Mark
 from streams.book.skim import BarRow
@@ -80,69 +77,3 @@ def _check(bar: BarRow) -> None:
     if bar.low > bar.high:
         raise bad("low", bar.low, f"<= high ({bar.high})")
     not_negative("volume", bar.volume)
-
-
-def marks_of_frame(
-    feed: Feed | None, frame: FeatureFrame, mark_interval_ns: int, sessions: Collection[int]
-) -> tuple[Feed | None, list[Mark]]:
-    """Return what marks_of returns for the rows of a frame, by columns where that is shorter."""
-    if mark_interval_ns > frame.interval_ns and len(frame.delta_ns) > 1:
-        found = _by_columns(feed, frame, mark_interval_ns, sessions)
-        if found is not None:
-            return found
-    return marks_of(feed, rows(frame), mark_interval_ns, sessions)
-
-
-def _by_columns(
-    feed: Feed | None, frame: FeatureFrame, mark_interval_ns: int, sessions: Collection[int]
-) -> tuple[Feed | None, list[Mark]] | None:
-    """Return the marks of a frame without a look at each row; None where a row is bad or overlaps another."""
-    columns = _checked(frame)
-    if columns is None:
-        return None
-    times, high, low, close, volume, bid, ask = columns
-    wanted = np.zeros(256, np.bool_)
-    wanted[list(sessions)] = True
-    kept = wanted[np.frombuffer(frame.session, np.uint8)] & ((close > 0) | (bid > 0) | (ask > 0))
-    if feed is None and kept.any():
-        feed = Feed(0, 0)
-    if feed is not None:
-        kept &= times - frame.interval_ns >= feed.through_ns
-    places = np.flatnonzero(kept)
-    if len(places) == 0:
-        return feed, []
-    ends = times[places]
-    if (ends[1:] - ends[:-1] < frame.interval_ns).any():
-        return None
-    assert feed is not None, "a row is kept only after the feed has begun"
-    now, start = feed, 0
-    marks: list[Mark] = []
-    while start < len(places):
-        stop = int(np.searchsorted(ends, now.mark_ns + mark_interval_ns))
-        last = max(start, min(stop, len(places) - 1))
-        part = places[start : last + 1]
-        highest = float(np.fmax(now.high, np.fmax.reduce(high[part])))
-        lowest = float(np.fmin(now.low, np.fmin.reduce(low[part])))
-        traded, end = now.volume + int(np.sum(volume[part])), int(ends[last])  # whole numbers: any order is the same
-        if end - now.mark_ns < mark_interval_ns:
-            return Feed(end, now.mark_ns, highest, lowest, traded), marks
-        at = int(places[last])
-        marks.append(Mark(frame.symbol, end, float(bid[at]), float(ask[at]), float(close[at]), highest, lowest, traded))
-        now, start = Feed(end, end), last + 1
-    return now, marks
-
-
-def _checked(frame: FeatureFrame) -> tuple[Any, ...] | None:
-    """Return times, high and low (NaN without trades), close, volume, bid and ask; None where a figure is bad."""
-    prices = (frame.high, frame.low, frame.close, frame.bid, frame.ask)
-    lengths = {len(column) for column in (*prices, frame.delta_ns, frame.volume, frame.trades, frame.session)}
-    if len(lengths) != 1:
-        return None
-    figures = np.concatenate(prices)
-    good = (figures > 0) & (figures < np.inf) | (figures != figures)
-    if not good.all() or (frame.volume < 0).any() or (frame.low > frame.high).any():
-        return None
-    empty = (frame.trades <= 0) & (frame.volume <= 0)
-    high, low = np.where(empty, NAN, frame.high), np.where(empty, NAN, frame.low)
-    times = frame.base_ns + np.cumsum(frame.delta_ns)
-    return times, high, low, frame.close, frame.volume, frame.bid, frame.ask

@@ -12,16 +12,19 @@ and where a source has minutes only, they make the marks. (That instant is all t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas import wire
-from schemas.records import FeatureFrame, MarketEvent, Record, Signal
+from schemas.records import FeatureFrame, Mark, MarketEvent, Record, Signal
 from schemas.topics import partition_of
-from streams.book.marks import Feed, marks_of, marks_of_frame
+from streams.book.marks import Feed, marks_of, rows
 from streams.book.skim import BarRow, skim
 from streams.checks import unexpected
 from streams.fold import PureFold
 from streams.stage import Emit, Output, RecordError, Rejected, Step
+
+if TYPE_CHECKING:
+    from streams.book.bulk import Bulk
 
 TOPIC = "book"
 SECOND_NS = 1_000_000_000
@@ -71,43 +74,73 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         raise unexpected("router", record)
     key = f"feed/{record.symbol}"
     before: Feed | None = state.get(key)
-    feed, marks = marks_of_frame(before, record, params.mark_interval_s * SECOND_NS, params.sessions)
+    feed, marks = marks_of(before, rows(record), params.mark_interval_s * SECOND_NS, params.sessions)
     changed = {key: feed} if feed is not before else {}
     return Step(changed, [Emit(TOPIC, mark.symbol, mark, partition) for mark in marks for partition in targets])
 
 
 class RouterFold(PureFold):
-    """The router's fold: frames of one row take a short way past the decoder, with the same result."""
+    """The router's fold: most frames take a short way past the decoder, with the same result.
+
+    Where a mark tells of several bars, one kernel takes all frames of a batch; else each frame of one row is skimmed.
+    """
 
     def __init__(self, params: Params) -> None:
         super().__init__(advance, params, STATE)
         self._interval_ns, self._sessions = params.mark_interval_s * SECOND_NS, params.sessions
         self._targets = params.targets()
+        self._bulk = bulk_of(params)
+
+    def load(self, state: Mapping[str, bytes]) -> None:
+        """As PureFold.load."""
+        super().load(state)
+        self._bulk = bulk_of(self._params)
 
     def apply(self, payloads: Sequence[bytes]) -> list[Output | Rejected]:
         """As PureFold.apply."""
         outputs: list[Output | Rejected] = []
+        if self._bulk is not None:
+            for told, changed in self._bulk.run(payloads, self._state, lambda at: self._plain(at, payloads, outputs)):
+                self._state |= changed
+                self._dirty |= changed.keys()
+                for at, mark in told:
+                    self._tell(at, mark, outputs)
+            return outputs
         for at, payload in enumerate(payloads):
             bar = skim(payload)
             if bar is None:
-                outputs += [output._replace(at=at) for output in super().apply([payload])]
+                self._plain(at, payloads, outputs)
             else:
-                outputs += self._marks(at, bar)
+                self._skimmed(at, bar, outputs)
         return outputs
 
-    def _marks(self, at: int, bar: BarRow) -> list[Output | Rejected]:
+    def _plain(self, at: int, payloads: Sequence[bytes], outputs: list[Output | Rejected]) -> None:
+        outputs += [output._replace(at=at) for output in super().apply([payloads[at]])]
+
+    def _skimmed(self, at: int, bar: BarRow, outputs: list[Output | Rejected]) -> None:
         key = f"feed/{bar.symbol}"
         before = self._state.get(key)
         try:
             feed, marks = marks_of(before, (bar,), self._interval_ns, self._sessions)
         except RecordError as error:
-            return [Rejected(at, error.reason, error.detail)]
+            outputs.append(Rejected(at, error.reason, error.detail))
+            return
         if feed is not before:
             self._state[key] = feed
             self._dirty.add(key)
-        outputs: list[Output | Rejected] = []
         for mark in marks:
-            payload = wire.encode(mark)
-            name = mark.symbol.encode()
-            outputs += [Output(at, TOPIC, partition, name, payload) for partition in self._targets]
-        return outputs
+            self._tell(at, mark, outputs)
+
+    def _tell(self, at: int, mark: Mark, outputs: list[Output | Rejected]) -> None:
+        payload, name = wire.encode(mark), mark.symbol.encode()
+        outputs += [Output(at, TOPIC, partition, name, payload) for partition in self._targets]
+
+
+def bulk_of(params: Params) -> "Bulk | None":
+    """Return the kernel's feeds where they pay; without them the process needs no numba, and starts the faster."""
+    if params.mark_interval_s == 1:
+        return None
+    from streams.book.bulk import Bulk
+    from streams.numerics.jit import DISABLED
+
+    return None if DISABLED else Bulk(params.mark_interval_s * SECOND_NS, params.sessions)

@@ -19,7 +19,14 @@ from numba.core import config
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROOT = Path(__file__).resolve().parents[2]
-KERNEL_FOLDERS = ("streams/numerics", "streams/bars", "streams/indicators", "streams/options", "streams/runtime/native")
+KERNEL_FOLDERS = (
+    "streams/numerics",
+    "streams/bars",
+    "streams/indicators",
+    "streams/options",
+    "streams/book",
+    "streams/runtime/native",
+)
 KERNEL_FILES = ("schemas/binary.py", "schemas/frames.py", "schemas/ids.lock.json", "streams/plugins.py")
 CACHES_KEPT_MAX = 6
 """Folders of older sources that are kept beside the current one; the least recently made go first."""

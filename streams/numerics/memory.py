@@ -4,15 +4,28 @@ A slice's `.view` costs a reference count each; these are plain unaligned access
 pads what it reads with `PADDING` bytes, and has room for what it writes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
+from streams.joined import Joined
 from streams.numerics.jit import DISABLED
 
 PADDING = 16
+_PAD = bytes(PADDING)
+
+
+def joined(payloads: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return all payloads in one padded array, and where each begins, shape (n + 1,)."""
+    if isinstance(payloads, Joined):
+        return payloads.data, payloads.bounds
+    bounds = np.zeros(len(payloads) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, payloads), np.int64, len(payloads)), out=bounds[1:])
+    return np.frombuffer(b"".join((*payloads, _PAD)), np.uint8), bounds
 
 
 def _loader(kind: Any) -> Any:

@@ -18,6 +18,7 @@ KERNELS = (
     "streams/bars",
     "streams/indicators",
     "streams/options",
+    "streams/book",
     "streams/runtime/native",
 )
 """Where compiled functions stand; an edit elsewhere needs no new compilation."""
