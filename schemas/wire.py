@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 HEADERS = {name: header_of(name) for name in SCHEMA_IDS}
-_CURRENT = {schema_id: (name, DECODERS[name]) for name, schema_id in SCHEMA_IDS.items()}
+_CURRENT = frozenset(SCHEMA_IDS.values())
+_BY_HEADER = {header: (name, DECODERS[name]) for name, header in HEADERS.items()}
 
 
 def schema_id_of(payload: bytes | None) -> int:
@@ -69,11 +70,12 @@ def encode(record: records.Record) -> bytes:
 
 def decode(payload: bytes | None) -> records.Record:
     """Return the typed record in wire bytes; WireError where they hold none. Columns of frames are numpy arrays."""
-    schema_id = schema_id_of(payload)
+    found = _BY_HEADER.get(bytes(payload[:HEADER_BYTES])) if payload else None
+    if found is None:
+        schema_id_of(payload)  # raises where there is none that we know
+        return decode_old(cast("bytes", payload))
+    name, get = found
     payload = cast("bytes", payload)
-    if schema_id not in _CURRENT:
-        return decode_old(payload)
-    name, get = _CURRENT[schema_id]
     try:
         record, end = get(payload, HEADER_BYTES)
     except WireError as error:

@@ -1,11 +1,17 @@
 """Checks of the records of the order path, each in a form that NaN cannot pass: BAD_VALUE says what was seen."""
 
 from schemas.records import Fill, Mandate, Mark, OrderIntent, Signal
-from streams.checks import bad, named, not_negative, positive, positive_or_unknown
+from streams.checks import INFINITY, bad, named, not_negative, positive, positive_or_unknown
 
 
 def check_mark(mark: Mark) -> None:
     """Raise where a mark's prices are not > 0 or NaN, or its low is above its high."""
+    bid, ask, last, high, low = mark.bid, mark.ask, mark.last, mark.high, mark.low
+    # Every stage of the order path asks this of every mark: of a good one in one look, of a bad one what is wrong.
+    traded = 0 < last < INFINITY and 0 < low <= high < INFINITY
+    quoted = (bid != bid or 0 < bid < INFINITY) and (ask != ask or 0 < ask < INFINITY)
+    if traded and quoted and mark.volume >= 0 and mark.symbol:
+        return
     named("mark.symbol", mark.symbol)
     positive_or_unknown("mark.bid", mark.bid)
     positive_or_unknown("mark.ask", mark.ask)

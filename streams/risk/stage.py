@@ -90,13 +90,13 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
     check_mark(mark)
     key = f"market/{mark.symbol}"
     market = accounts.after_mark(state.get(key), mark)
-    markets: Mapping[str, Any] = ChainMap({key: market}, state)  # type: ignore[arg-type]  # only read
     changed: dict[str, Any] = {key: market}
     outputs: list[Emit] = []
     for name in state.get("index", NONE).names:
         before: Account = state[f"account/{name}"]
         if not before.ledger.positions:
             continue
+        markets: Mapping[str, Any] = ChainMap({key: market}, state)  # type: ignore[arg-type]  # only read
         account = accounts.at_time(before, mark.event_ns, state)
         if mark.symbol in account.ledger.positions:
             account, alerts = _watched(account, markets)

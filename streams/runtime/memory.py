@@ -6,11 +6,12 @@ ordered by (event time, underlying, ordinal), and what venues answer comes after
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from schemas import wire
+from schemas.primitives import read_length, read_long
 from schemas.records import MarketEvent, MarketEventKind
 from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Headers, Place
 from streams.runtime.options import fold_factory, make_params, stage_named
@@ -20,8 +21,9 @@ from streams.stage import Stage
 from streams.topology import STAGES
 
 BATCH_RECORDS = 512
+MINUTE_NS = 60_000_000_000
 MARKET, BOOK = "market.ticks", "book"
-EVENT_HEADER = wire.HEADERS["MarketEvent"]
+EVENT_HEADER, MARK_HEADER = wire.HEADERS["MarketEvent"], wire.HEADERS["Mark"]
 PER_UNDERLYING = ("analytics", "signals", "router")
 ORDER_PATH = ("sizing", "risk", "venue")
 
@@ -92,8 +94,9 @@ class Inbox:
 class MemoryPipeline:
     """Feed market records, in the order of their log; every record that a stage appends goes to `observe`.
 
-    params: tables of parameters by stage. Records reach the book when a heartbeat says that no earlier one can come,
-    and at finish().
+    params: tables of parameters by stage. Market records are folded BATCH_RECORDS a partition at a time; then what was
+    routed enters the book up to the last full minute that a heartbeat has passed (no earlier record can come: bars
+    below a minute may wait for one), and at finish() all of it. So batches do not matter.
     """
 
     def __init__(
@@ -105,16 +108,21 @@ class MemoryPipeline:
         self.partitions = partitions
         self._observe = observe
         self._inboxes: dict[tuple[str, str, int], Inbox] = {}
-        self._readers: dict[str, list[str]] = {}
+        self._inboxes_of: dict[tuple[str, int], list[Inbox]] = {}
         for stage in STAGES:
             made = make_params(stage, params.get(stage.name, {}))
             for topic in stage.reads:
-                self._readers.setdefault(topic, []).append(stage.name)
                 for partition in range(partitions):
-                    task = memory_task(stage, made, topic, partition, partitions)
-                    self._inboxes[stage.name, topic, partition] = Inbox(task)
+                    inbox = Inbox(memory_task(stage, made, topic, partition, partitions))
+                    self._inboxes[stage.name, topic, partition] = inbox
+                    self._inboxes_of.setdefault((topic, partition), []).append(inbox)
         self._market = [self._inboxes["analytics", MARKET, partition] for partition in range(partitions)]
-        self._waiting = 0
+        self._order_paths = [
+            [self._inboxes[name, stage_named(name).reads[0], partition] for name in ORDER_PATH]
+            for partition in range(partitions)
+        ]
+        self._last: list[tuple[Place, bytes]] = [((-1, -1), b"")] * partitions
+        self._waiting, self._waiting_max = 0, BATCH_RECORDS * partitions
         self._heard_ns = [-1] * partitions
         self._released_ns = -1
         self._routed: list[list[Routed]] = [[] for _ in range(partitions)]
@@ -128,24 +136,30 @@ class MemoryPipeline:
 
     def feed(self, record: Feed) -> None:
         """Append a source's record to the market topic."""
-        headers: Headers = [(ID_HEADER, b"%s:%d.%d" % (record.origin.encode(), *record.place))]
-        if record.previous is not None:
-            headers.append((PREVIOUS_HEADER, b"%d.%d" % record.previous))
-        self.feed_raw(record.partition, record.payload, headers)
+        place, previous, partition = record.place, record.previous, record.partition
+        text = b"%d.%d" % place
+        headers: Headers = [(ID_HEADER, b"%s:%s" % (record.origin.encode(), text))]
+        if previous is not None:
+            # Mostly the place of the record before this one, whose text is at hand.
+            last, before = self._last[partition]
+            headers.append((PREVIOUS_HEADER, before if last == previous else b"%d.%d" % previous))
+        self._last[partition] = (place, text)
+        self.feed_raw(partition, record.payload, headers)
 
     def feed_raw(self, partition: int, payload: bytes, headers: Headers) -> None:
         """Append a record as it stood in a log."""
-        self._market[partition].put(payload, headers)
+        inbox = self._market[partition]
+        inbox.waiting.append(MemoryRecord(inbox.end, payload, headers))
+        inbox.end += 1
         self._waiting += 1
-        if payload.startswith(EVENT_HEADER):
-            self._heard(partition, payload)
-        if self._waiting >= BATCH_RECORDS * self.partitions:
+        if self._waiting >= self._waiting_max:
             self._fold_market()
 
     def put(self, topic: str, partition: int, payload: bytes, headers: Headers) -> None:
         """Append a record that no stage writes (a Mandate, a Control), and let it act at once."""
-        for stage in self._readers[topic]:
-            self._inboxes[stage, topic, partition].put(payload, headers)
+        self._fold_market()
+        for inbox in self._inboxes_of[topic, partition]:
+            inbox.put(payload, headers)
         if topic == BOOK:
             self._order_path(partition)
 
@@ -154,24 +168,18 @@ class MemoryPipeline:
         self._fold_market()
         self._release(None)
 
-    def _heard(self, partition: int, payload: bytes) -> None:
-        try:
-            event = wire.decode(payload)
-        except wire.WireError:
-            return
-        if isinstance(event, MarketEvent) and event.kind == MarketEventKind.HEARTBEAT and not event.symbol:
-            self._heard_ns[partition] = event.event_ns
-            if min(self._heard_ns) > self._released_ns:
-                self._fold_market()
-                self._released_ns = min(self._heard_ns)
-                self._release(self._released_ns)
-
     def _fold_market(self) -> None:
+        """Fold the market records that wait, and let into the book what their heartbeats allow."""
         self._waiting = 0
-        for partition in range(self.partitions):
-            for out in self._market[partition].advance():
+        for partition, market in enumerate(self._market):
+            self._heard_ns[partition] = heard_ns(market.waiting, self._heard_ns[partition])
+            for out in market.advance():
                 self._deliver(out)
             self._drain(PER_UNDERLYING[1:], partition)
+        through_ns = min(self._heard_ns) // MINUTE_NS * MINUTE_NS
+        if through_ns > self._released_ns:
+            self._released_ns = through_ns
+            self._release(through_ns)
 
     def _drain(self, stages: Iterable[str], partition: int) -> None:
         """Fold the per-underlying stages of a partition, in flow order: what they write goes down the list only."""
@@ -185,9 +193,12 @@ class MemoryPipeline:
         if out.topic == BOOK:
             self._ordinal += 1
             heapq.heappush(self._routed[out.partition], Routed(event_ns_of(out.payload), out.key, self._ordinal, out))
-            return
-        for stage in self._readers.get(out.topic, ()):
-            self._inboxes[stage, out.topic, out.partition].put(out.payload, out.headers)
+        else:
+            self._put(out)
+
+    def _put(self, out: Outbound) -> None:
+        for inbox in self._inboxes_of.get((out.topic, out.partition), ()):
+            inbox.put(out.payload, out.headers)
 
     def _release(self, through_ns: int | None) -> None:
         """Let what was routed up to an instant into the book, an instant at a time; None: all of it."""
@@ -209,14 +220,26 @@ class MemoryPipeline:
         sizing.put(out.payload, headers)
 
     def _order_path(self, partition: int) -> None:
-        sizing = self._inboxes["sizing", BOOK, partition]
-        while sizing.waiting:
-            for name in ORDER_PATH:
-                inbox = self._inboxes[name, stage_named(name).reads[0], partition]
+        path = self._order_paths[partition]
+        while path[0].waiting:
+            for inbox in path:
                 for out in inbox.advance():
                     self._observe(out)
-                    for reader in self._readers.get(out.topic, ()):
-                        self._inboxes[reader, out.topic, out.partition].put(out.payload, out.headers)
+                    self._put(out)
+
+
+def heard_ns(records: Sequence[MemoryRecord], before_ns: int) -> int:
+    """Return the event time of the last heartbeat of a whole partition among market records, else that of before."""
+    for record in reversed(records):
+        payload = record.value()
+        if payload.startswith(EVENT_HEADER):
+            try:
+                event = wire.decode(payload)
+            except wire.WireError:
+                continue
+            if isinstance(event, MarketEvent) and event.kind == MarketEventKind.HEARTBEAT and not event.symbol:
+                return event.event_ns
+    return before_ns
 
 
 def memory_task(stage: Stage, params: Any, topic: str, partition: int, partitions: int) -> Task:
@@ -228,4 +251,7 @@ def memory_task(stage: Stage, params: Any, topic: str, partition: int, partition
 
 def event_ns_of(payload: bytes) -> int:
     """Return the event time that a record of the book stands at; 0 for one that acts at its place in the log."""
+    if payload.startswith(MARK_HEADER):  # nearly all of them: its time stands behind its symbol
+        length, pos = read_length(payload, wire.HEADER_BYTES)
+        return read_long(payload, pos + length)[0]
     return int(getattr(wire.decode(payload), "event_ns", 0))

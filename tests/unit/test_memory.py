@@ -1,0 +1,78 @@
+"""The pipeline in memory: what comes out does not hang on where its batches end, and in what order records meet."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.sources.record import SourceRecord
+from connectors.sources.sim import open_sim
+from schemas import wire
+from schemas.records import MarketEvent, MarketEventKind
+from streams.log.filter import split_headers
+from streams.runtime import memory
+from streams.runtime.memory import MemoryPipeline, MemoryRecord, event_ns_of, heard_ns
+from streams.runtime.task import Outbound
+from tests.orderpath_rig import at, mandate, mark, signal
+
+PARAMS: dict[str, dict[str, object]] = {
+    "analytics": {"second_rows": 7},
+    "router": {"accounts": ["paper"], "mark_interval_s": 13, "sessions": [0, 1, 2, 3]},
+    "signals": {
+        "sessions": [0, 1, 2, 3],
+        "strategies": ["every_bar"],
+        "settings": {"every_bar": {"interval_s": 60, "lifetime_s": 600}},
+    },
+}
+
+
+Key = tuple[str, int, bytes]
+"""Topic, partition and origin."""
+
+
+def played(records: Iterator[SourceRecord], partitions: int) -> dict[Key, list[tuple[bytes, bytes, object]]]:
+    """Return what each origin appended to each partition of each topic, in order."""
+    seen: dict[Key, list[tuple[bytes, bytes, object]]] = {}
+
+    def observe(out: Outbound) -> None:
+        origin, _, _ = split_headers(out.headers, b"", 0)
+        seen.setdefault((out.topic, out.partition, origin), []).append((out.key, out.payload, out.headers))
+
+    pipeline = MemoryPipeline(PARAMS, partitions, observe)
+    for partition in range(partitions):
+        pipeline.put("book", partition, wire.encode(mandate()), [("id", b"gateway/test/0:0.0")])
+    for record in records:
+        pipeline.feed(record)
+    pipeline.finish()
+    return seen
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_where_batches_end_does_not_matter(partitions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every origin writes the same bytes under the same ids, from features to verdicts and fills."""
+    source = open_sim(seed=3, days=1, rate=20.0, minutes=12)
+    whole = played(source.records(partitions), partitions)
+    assert {"features", "signals", "book", "orders", "verdicts"} <= {topic for topic, _, _ in whole}
+    for records in (1, 37):
+        monkeypatch.setattr(memory, "BATCH_RECORDS", records)
+        assert played(source.records(partitions), partitions) == whole
+
+
+def test_records_of_the_book_stand_at_their_event_time() -> None:
+    """A mark's is read without decoding it; what has none acts at its place."""
+    assert event_ns_of(wire.encode(mark(second=3))) == at(3)
+    assert event_ns_of(wire.encode(signal())) == signal().event_ns
+    assert event_ns_of(wire.encode(mandate())) == 0
+
+
+def test_the_last_heartbeat_of_a_partition_counts() -> None:
+    """Not one of a symbol, not another event, not what cannot be read."""
+
+    def record(kind: MarketEventKind, second: int, symbol: str = "") -> bytes:
+        return wire.encode(MarketEvent(symbol, "sim", at(second), kind))
+
+    beat = MarketEventKind.HEARTBEAT
+    payloads = [record(beat, 1), record(beat, 2), record(beat, 3, "SPY"), record(MarketEventKind.HALT, 4)]
+    payloads.append(record(beat, 5)[:-3])
+    found = [MemoryRecord(offset, payload, []) for offset, payload in enumerate(payloads)]
+    assert heard_ns(found, 7) == at(2)
+    assert heard_ns(found[2:], 7) == 7
