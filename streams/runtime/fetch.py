@@ -7,13 +7,14 @@ librdkafka's memory. The group's consumer fetches nothing: its partitions stay p
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.log.reader import reader_settings
 from streams.runtime.task import Outbound, Task
 
 FETCH_SETTINGS: Mapping[str, str | int | bool] = {"enable.partition.eof": False, "fetch.wait.max.ms": 100}
 """What differs from a reader of a stretch."""
+ANSWER_SECONDS_MAX = 5.0
 
 
 class Applied(NamedTuple):
@@ -35,6 +36,13 @@ OnError = Callable[[KafkaError, tuple[str, int]], None]
 
 class Fetch(Protocol):
     """Fetches partitions for their tasks; one thread calls it."""
+
+    def first(self, topic: str, partition: int) -> int:
+        """Return the first offset that a partition still has, -1 where no broker says so within 5 s.
+
+        Asked before start(), it makes the connections, which a restart would otherwise wait for once more.
+        """
+        ...
 
     def start(self, topic: str, partition: int, task: Task) -> None:
         """Fetch a partition from its task's position on; topic: full name."""
@@ -64,6 +72,13 @@ class MessageFetch:
         self._on_error = on_error
         self._consumer = Consumer({**reader_settings(kafka), **FETCH_SETTINGS})
         self._tasks: dict[tuple[str, int], Task] = {}
+
+    def first(self, topic: str, partition: int) -> int:
+        try:
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_SECONDS_MAX)
+        except KafkaException:
+            return -1
+        return int(low)
 
     def start(self, topic: str, partition: int, task: Task) -> None:
         self._consumer.incremental_assign([TopicPartition(topic, partition, task.position)])

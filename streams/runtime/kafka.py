@@ -169,7 +169,10 @@ class StageProcess:
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         for place in places:
-            place.offset = self._log_start(place)
+            # An offset to stand at, paused; by number, as librdkafka waits half a second before it asks where "the
+            # beginning" is.
+            first = self._fetch.first(place.topic, place.partition)
+            place.offset = first if first >= 0 else OFFSET_BEGINNING
         consumer.incremental_assign(places)
         consumer.pause(places)
         self._group = consumer.consumer_group_metadata()
@@ -178,15 +181,6 @@ class StageProcess:
             task_log = KafkaTaskLog(self._options.kafka, self._options.world, key, self._ids, lambda: self._group)
             owned = self._owned[key.topic, key.partition] = Owned(key, task_log)
             owned.recovery = in_thread(self._recover, owned)
-
-    def _log_start(self, place: TopicPartition) -> int:
-        """Return an offset to stand at, paused, until recovery knows better. By number, as librdkafka waits half a
-        second before it asks where "the beginning" is."""
-        try:
-            low, _ = self._consumer.get_watermark_offsets(place, timeout=5.0)
-        except KafkaException:
-            return OFFSET_BEGINNING
-        return low
 
     def _recover(self, owned: Owned) -> Recovered:
         fresh = fold_factory(self._stage, self._params, owned.key.partition, self._options.partitions)

@@ -39,6 +39,8 @@ from tests.kills.watch import Watermarks, aborted_checkpoints
 AIM_SECONDS_MAX = 1.5
 UNREADY = 0.15
 """Share of kills that do not wait until the process has its tasks."""
+WORKS_SECONDS = 0.4
+"""A process that is ready works for up to so long before it is killed: else nothing it did could be lost."""
 LEAVES = 0.5
 """Share of the second slot's kills that are an orderly leaving and joining instead."""
 EXTRA_ROUNDS_MAX = 5
@@ -220,6 +222,7 @@ class Scenario:
     def _kill(self, name: str, *, aimed: bool) -> None:
         if aimed or self.random.random() > UNREADY:
             self._until_ready(name)
+            time.sleep(self.random.uniform(0.0, WORKS_SECONDS))
         if aimed:
             self._await_checkpoint(name)
         if self.pipeline.running[name].process.poll() is not None:

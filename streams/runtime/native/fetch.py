@@ -12,7 +12,7 @@ from streams.joined import Joined
 from streams.log.filter import IdFilter, split_headers
 from streams.log.reader import reader_settings
 from streams.numerics.memory import PADDING
-from streams.runtime.fetch import FETCH_SETTINGS, Applied, OnError
+from streams.runtime.fetch import ANSWER_SECONDS_MAX, FETCH_SETTINGS, Applied, OnError
 from streams.runtime.native import kernel
 from streams.runtime.native.library import Client, addresses
 from streams.runtime.task import Outbound, Task
@@ -164,6 +164,9 @@ class NativeFetch:
             (kernel.IDS, self._ids),
         ):
             self._words[word] = array.ctypes.data
+
+    def first(self, topic: str, partition: int) -> int:
+        return self._client.first(topic, partition, ANSWER_SECONDS_MAX)
 
     def start(self, topic: str, partition: int, task: Task) -> None:
         owned = _Owned(task, self._client.topic(topic), partition, self._words[: kernel.SHARED_WORDS])

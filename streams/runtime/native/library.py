@@ -44,6 +44,7 @@ def library() -> ctypes.CDLL | None:
 
 def _typed(loaded: ctypes.CDLL) -> ctypes.CDLL:
     pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    whole = ctypes.POINTER(ctypes.c_int64)
     for name, result, arguments in (
         ("rd_kafka_conf_new", pointer, []),
         ("rd_kafka_conf_set", ctypes.c_int, [pointer, text, text, text, size]),
@@ -59,11 +60,8 @@ def _typed(loaded: ctypes.CDLL) -> ctypes.CDLL:
         ("rd_kafka_message_timestamp", ctypes.c_int64, [pointer, pointer]),
         ("rd_kafka_message_errstr", text, [pointer]),
         ("rd_kafka_destroy", None, [pointer]),
-        (
-            "rd_kafka_get_watermark_offsets",
-            ctypes.c_int,
-            [pointer, text, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_int64)],
-        ),
+        ("rd_kafka_get_watermark_offsets", ctypes.c_int, [pointer, text, ctypes.c_int32, whole, whole]),
+        ("rd_kafka_query_watermark_offsets", ctypes.c_int, [pointer, text, ctypes.c_int32, whole, whole, ctypes.c_int]),
     ):
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
@@ -108,6 +106,14 @@ class Client:
     def stop(self, topic: str, partition: int) -> None:
         """Fetch a partition no more; nothing of it comes after this."""
         self._library.rd_kafka_consume_stop(self.topic(topic), partition)
+
+    def first(self, topic: str, partition: int, seconds_max: float) -> int:
+        """Ask the broker for a partition's first offset; -1 where it does not answer."""
+        low, high = ctypes.c_int64(), ctypes.c_int64()
+        failed = self._library.rd_kafka_query_watermark_offsets(
+            self._client, topic.encode(), partition, ctypes.byref(low), ctypes.byref(high), int(seconds_max * 1000)
+        )
+        return -1 if failed else low.value
 
     def end(self, topic: str, partition: int) -> int:
         """Return the end offset that the last fetch has told, -1 where none has."""
