@@ -164,6 +164,15 @@ class NativeFetch:
             (kernel.IDS, self._ids),
         ):
             self._words[word] = array.ctypes.data
+        self._load_kernels()
+
+    def _load_kernels(self) -> None:
+        """Compile, or load, before there is anything to fetch: nobody waits for it in the midst of a stream."""
+        words = self._words.copy()
+        words[kernel.PLACE] = self._slots.ctypes.data
+        kernel.poll(words, 0, 1)
+        kernel.take(words, 0, 0)
+        kernel.destroy(words, 0)
 
     def first(self, topic: str, partition: int) -> int:
         return self._client.first(topic, partition, ANSWER_SECONDS_MAX)
