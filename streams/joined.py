@@ -20,7 +20,9 @@ class Joined(Sequence[bytes]):
     __slots__ = ("bounds", "data")
 
     def __init__(self, data: U8, bounds: I64) -> None:
-        self.data = data
+        # Read-only, as bytes are: to numba that is a type, and kernels are compiled for one type alone.
+        self.data = data.view()
+        self.data.flags.writeable = False
         self.bounds = bounds
 
     def __len__(self) -> int:
