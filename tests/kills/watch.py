@@ -1,8 +1,9 @@
 """Looks at the log while everything is killed."""
 
+import time
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.topics import full_name
 from streams.log.reader import read, reader_settings
@@ -20,7 +21,18 @@ class Watermarks:
         """Return the end offset of each partition of a logical topic."""
         name = full_name(self._world, topic)
         places = [TopicPartition(name, partition) for partition in range(self._partitions)]
-        return [self._consumer.get_watermark_offsets(place, timeout=30.0)[1] for place in places]
+        return [self._end(place) for place in places]
+
+    def _end(self, place: TopicPartition) -> int:
+        deadline_s = time.monotonic() + 30.0
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(place, timeout=30.0)[1])
+            except KafkaException:
+                # A broker that has just been started again is not yet the leader of all that it holds.
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.05)
 
     def close(self) -> None:
         self._consumer.close()
