@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM for commands that write to the log.
+"""Ctrl-C and SIGTERM for commands that read or write the log.
 
 Python raises KeyboardInterrupt wherever it stands, also within confluent-kafka's C code, which then fails with an error
-of its own (seen: a TypeError of a header that was sound). So a signal is only noted, and the command's loop asks.
+of its own (seen: a TypeError of a header that was sound) or forgets it (seen: a reader that went on for ever). So a
+signal is only noted, and the command's loop asks.
 """
 
 import signal

@@ -73,15 +73,17 @@ def cat(
     def show(message: "Message") -> None:
         sys.stdout.write((json.dumps(shown(message), allow_nan=False) if as_json else line(message)) + "\n")
 
-    with _broker(config):
+    with _broker(config), Interrupt() as interrupt:
         ends = _bounds(config, full)
         left = count
         for message in _stored(config.kafka, full, ends, wanted, from_beginning, count):
+            interrupt.check()
             show(message)
             left = None if left is None else left - 1
         sys.stdout.flush()
         if follow and not (from_beginning and left == 0):
-            for message in _coming(config.kafka, full, {p: high for p, (_, high) in ends.items()}, wanted):
+            starts = {p: high for p, (_, high) in ends.items()}
+            for message in _coming(config.kafka, full, starts, wanted, interrupt.check):
                 show(message)
                 sys.stdout.flush()
                 left = None if left is None else left - 1
@@ -258,8 +260,10 @@ def _stored(
             return
 
 
-def _coming(kafka: Mapping[str, str], full: str, starts: Mapping[int, int], key: bytes | None) -> Iterator["Message"]:
-    """Yield what is appended from these offsets on, as it comes, without end."""
+def _coming(
+    kafka: Mapping[str, str], full: str, starts: Mapping[int, int], key: bytes | None, check: Callable[[], None]
+) -> Iterator["Message"]:
+    """Yield what is appended from these offsets on, as it comes, until check raises: it is called all the while."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     from streams.log.reader import reader_settings
@@ -269,6 +273,7 @@ def _coming(kafka: Mapping[str, str], full: str, starts: Mapping[int, int], key:
     try:
         consumer.assign([TopicPartition(full, partition, start) for partition, start in starts.items()])
         while True:
+            check()
             for message in consumer.consume(num_messages=500, timeout=0.2):
                 error = message.error()
                 if error is None:

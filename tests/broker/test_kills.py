@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills.scenario import Outcome, Scenario, check, planned
+from tests.kills.scenario import Outcome, Scenario, check, check_seen, planned
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
@@ -20,6 +20,7 @@ def run(folder: Path, rounds: int, slots: int, seed: int, minutes: int) -> Outco
 def test_kills_of_everything_change_nothing(tmp_path: Path) -> None:
     """Ingest, every stage and the broker are killed over and over; payloads, verdicts and cash come out right."""
     outcome = run(tmp_path, rounds=20, slots=1, seed=1, minutes=150)
+    check_seen(outcome)
     assert outcome.kills["broker"] == 2
     assert all(
         outcome.kills[name] >= 20 for name in ("ingest", "analytics", "signals", "router", "sizing", "risk", "venue")
