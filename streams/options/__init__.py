@@ -13,6 +13,15 @@ from streams.options.american import (
     exercise_boundary,
 )
 from streams.options.cash import CashDividends, cash_greeks, cash_iv, cash_price
+from streams.options.forward import (
+    ExpiryForward,
+    ExpirySlice,
+    ForwardStatus,
+    SliceState,
+    expiry_forward,
+    slice_of,
+    terms,
+)
 from streams.options.greeks import Greeks, greeks
 from streams.options.hygiene import Hygiene, HygieneLimits, QuoteBits, bit_labels, quote_hygiene
 from streams.options.implied import ImpliedVolatility, implied_volatility
@@ -23,12 +32,16 @@ __all__ = [
     "AmericanPrice",
     "AmericanTable",
     "CashDividends",
+    "ExpiryForward",
+    "ExpirySlice",
+    "ForwardStatus",
     "Greeks",
     "Hygiene",
     "HygieneLimits",
     "ImpliedVolatility",
     "Ladder",
     "QuoteBits",
+    "SliceState",
     "Status",
     "american_greeks",
     "american_iv",
@@ -39,9 +52,12 @@ __all__ = [
     "cash_iv",
     "cash_price",
     "exercise_boundary",
+    "expiry_forward",
     "greeks",
     "implied_volatility",
     "labels",
     "ladder",
     "quote_hygiene",
+    "slice_of",
+    "terms",
 ]

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streams.options import Greeks, Status, american_greeks, american_iv, exercise_boundary
+from streams.options.american import greeks_on, open_table, tables_beside
 from tests.american_cases import Cases, Oracle, cases
 
 F64 = NDArray[np.float64]
@@ -116,3 +117,15 @@ def test_the_brokers_volatilities_come_back(shared_data: Path, name: str) -> Non
     assert due.any() == deep
     greeks = american_greeks(spot[~due], strike, years[~due], 0.055, 0.0, found.vol[~due], is_call)
     assert np.abs(greeks.delta - delta[~due]).max() < 0.02
+
+
+def test_greeks_from_a_kept_table_have_the_bits_of_those_from_a_new_one() -> None:
+    """With tables beside it for rho or without; a table that fills as it is read serves a second call too."""
+    table = open_table(0.5, 0.05, 0.02)
+    beside = tables_beside(table)
+    strikes, calls = np.array([90.0, 100.0, 110.0]), np.array([True, False, False])
+    new = american_greeks(100.0, strikes, 0.5, 0.05, 0.02, 0.3, calls)
+    for kept in (beside, beside, None):
+        found = greeks_on(table, 0, 100.0, strikes, 0.3, calls, kept)
+        assert np.array(found).tobytes() == np.array(new).tobytes()
+    assert table.states.any()

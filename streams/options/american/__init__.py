@@ -6,8 +6,11 @@ from streams.options.american.measure import (
     american_iv,
     american_price,
     exercise_boundary,
+    greeks_on,
     iv_on,
+    open_table,
     price_on,
+    tables_beside,
 )
 from streams.options.american.tables import AmericanTable, american_table
 
@@ -19,6 +22,9 @@ __all__ = [
     "american_price",
     "american_table",
     "exercise_boundary",
+    "greeks_on",
     "iv_on",
+    "open_table",
     "price_on",
+    "tables_beside",
 ]

@@ -91,7 +91,41 @@ def american_greeks(
     delta is 1 or -1 and everything else 0. rho: central difference over the tables' rate; everything else exact under
     the integral. NaN with a status where there are none.
     """
-    chain = chain_of(spot, strike, years, rate, yield_, vol, is_call)
+    return _slopes(chain_of(spot, strike, years, rate, yield_, vol, is_call), None)
+
+
+def greeks_on(
+    table: AmericanTable, expiry: ArrayLike, spot: ArrayLike, strike: ArrayLike, vol: ArrayLike, is_call: ArrayLike,
+    beside: tuple[AmericanTable, AmericanTable] | None = None,
+) -> Greeks:  # fmt: skip
+    """Return american_greeks from a table that is there; expiry: its row, int. OUT_OF_RANGE outside its volatilities.
+
+    beside: what tables_beside gives for this table, kept along with it; else they are made and thrown away.
+    """
+    return _slopes(chain_on(table, expiry, spot, strike, vol, is_call), beside)
+
+
+def tables_beside(table: AmericanTable) -> tuple[AmericanTable, AmericanTable]:
+    """Return empty tables with the rate moved up and down, for rho: they fill as they are read."""
+    move = _rate_move(table)
+    return (
+        empty_table(table.years, table.rate + move, table.yield_),
+        empty_table(table.years, table.rate - move, table.yield_),
+    )
+
+
+def open_table(years: ArrayLike, rate: ArrayLike, yield_: ArrayLike) -> AmericanTable:
+    """Return an empty table of g expiries that fills as it is read, its owner's alone; inputs as american_table."""
+    parts = np.broadcast_arrays(*(np.atleast_1d(np.asarray(one, np.float64)) for one in (years, rate, yield_)))
+    return empty_table(*(np.array(one) for one in parts))
+
+
+def _rate_move(table: AmericanTable) -> F64:
+    return np.where(table.rate > 0.0, np.minimum(RATE_MOVE, 0.25 * table.rate), RATE_MOVE)
+
+
+def _slopes(chain: Chain, beside: tuple[AmericanTable, AmericanTable] | None) -> Greeks:
+    """Return the greeks by the put's slopes; beside: tables at a higher and a lower rate."""
     call, x, k = chain.is_call, chain.spot, chain.strike
     out, status = _values(chain, chain.table, True)
     p, p_1, p_2, p_3 = out[:, PRICE], out[:, SLOPE], out[:, CURVE], out[:, SPEED]
@@ -107,7 +141,7 @@ def american_greeks(
     charm = r * delta - drift * (delta + x * gamma) - variance * (x * gamma + 0.5 * x * x * speed)
     due = (status == OK) & (p_1 == -1.0) & (out[:, VEGA] == 0.0) & (p_2 == 0.0)
     theta[due], charm[due] = 0.0, 0.0
-    result = Greeks(price, delta, gamma, vega, theta, _rho(chain), vanna, volga, charm, status)
+    result = Greeks(price, delta, gamma, vega, theta, _rho(chain, beside), vanna, volga, charm, status)
     free = _free(chain)
     if free.any():
         parts = (x, k, chain.years, r, chain.yield_, chain.given, call)
@@ -213,12 +247,8 @@ def _start(chain: Chain, free: Bool, status: U8) -> F64:
     return vol
 
 
-def _rho(chain: Chain) -> F64:
+def _rho(chain: Chain, beside: tuple[AmericanTable, AmericanTable] | None) -> F64:
     """Return d(price)/d(rate) from two tables with the rate moved to either side."""
-    table = chain.table
-    move = np.where(table.rate > 0.0, np.minimum(RATE_MOVE, 0.25 * table.rate), RATE_MOVE)
-    up, down = (
-        _values(chain, empty_table(table.years, table.rate + one, table.yield_), False)[0] for one in (move, -move)
-    )
-    slope = (up[:, PRICE] - down[:, PRICE]) / (2.0 * move[chain.group])
+    up, down = (_values(chain, one, False)[0] for one in (beside or tables_beside(chain.table)))
+    slope = (up[:, PRICE] - down[:, PRICE]) / (2.0 * _rate_move(chain.table)[chain.group])
     return np.asarray(slope * np.where(chain.is_call, chain.spot, chain.strike))
