@@ -193,7 +193,7 @@ def test_near_the_money_both_rights_say_the_volatility_and_further_out_one() -> 
     point, way = clean_one.forward.point, clean_one.forward.exercise
     strike, is_call, rows, others = columns_of(one.rungs)
     figures = quote_figures(price - half, price + half, strike, is_call, rows, point, way, others)
-    moved = smile_of(one.rungs, figures, clean_one.hygiene.quality, point).vol - clean_one.smile.vol
+    moved = smile_of(one.rungs, figures, clean_one.hygiene, point).vol - clean_one.smile.vol
     at = {level: float(moved[one.rungs.strikes == level][0]) for level in (95.0, 100.0, 107.5)}
     assert 0.002 < at[100.0] < 0.008
     assert abs(at[95.0]) < 1e-12

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from streams.numerics.jit import entry
 from streams.numerics.special import log
 from streams.options.forward.exercise import Exercise, Point
+from streams.options.forward.synthetic import FAULTS
 from streams.options.greeks import Greeks
+from streams.options.hygiene.measure import Hygiene
 from streams.options.ladder import Ladder
 from streams.options.status import BAD_INPUT, NOT_A_NUMBER, OK
 
@@ -114,12 +116,13 @@ def _blend(
         out[3, j] = worth / total if total > 0.0 else 0.0
 
 
-def smile_of(rungs: Ladder, figures: Figures, quality: F64, point: Point) -> Smile:
-    """Return the one volatility of each strike of a ladder, (m,); quality: (n,) of the contracts' quotes."""
+def smile_of(rungs: Ladder, figures: Figures, hygiene: Hygiene, point: Point) -> Smile:
+    """Return the one volatility of each strike of a ladder, (m,); quotes with one of the FAULTS are left out."""
     out = np.full((4, rungs.strikes.size), np.nan)
     if point.forward > 0.0:
         root = float(np.sqrt(max(point.terms.years, 0.0)))
-        columns = (figures.black, figures.half_spread, np.ascontiguousarray(quality))
+        quality = np.where(hygiene.bits & FAULTS, 0.0, hygiene.quality)
+        columns = (figures.black, figures.half_spread, quality)
         _blend(rungs.strikes, rungs.contract, *columns, point.forward, root, out)
     else:
         out[3] = 0.0

@@ -61,7 +61,8 @@ class ExpirySlice:
     figures: Figures
     """American (or European) volatility, status, half spread, Black's volatility and greeks of each contract, (n,)."""
     smile: Smile
-    """k, vol, half_spread and quality of each strike, each (m,): what a surface is fitted to."""
+    """k, vol, half_spread and quality of each strike, each (m,): what a surface is fitted to, weighed by
+    quality / half_spread^2."""
     builds: int
     """Tables of single contracts that were built in this call."""
     due: int
@@ -121,7 +122,7 @@ def slice_of(
     point, way = found.point, found.exercise
     strike, is_call, rows, others = columns_of(rungs)
     figures = quote_figures(bids, asks, strike, is_call, rows, point, way, others)
-    smile = smile_of(rungs, figures, judged.quality, point)
+    smile = smile_of(rungs, figures, judged, point)
     kept = np.where(np.isnan(figures.used), _sized(before.vol, rungs.count), figures.used)
     last = found.forward if found.forward > 0.0 else before.forward
     after = SliceState(found.known, last, way, kept, paid)
