@@ -1,0 +1,56 @@
+"""What became of one expiry's fit: a closed list, as metric labels have it. New statuses go at the end."""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class FitStatus(IntEnum):
+    """How far a slice can be trusted; all but NO_QUOTES, NO_TIME and BAD_INPUT come with a slice."""
+
+    OK = 0
+    """Fitted to its quotes, and no arbitrage in it or against the slice before."""
+    FEW_QUOTES = 1
+    """Under five strikes, or strikes too close: an SSVI slice whose shape leans on that of the slice before."""
+    FALLBACK = 2
+    """What the fit violated did not go away by fitting: moved towards a slice that violates nothing, until it did."""
+    CALENDAR_CROSSED = 3
+    """Free of butterflies, and below the slice before somewhere: `calendar_margin` says by how much."""
+    NO_QUOTES = 4
+    """No quote that can be used."""
+    NO_TIME = 5
+    """Expiry is now or past."""
+    BAD_INPUT = 6
+    """Years are NaN or infinite."""
+
+
+class SliceModel(IntEnum):
+    """How the five numbers of a slice were found; they are read alike."""
+
+    NONE = 0
+    SVI = 1
+    SSVI = 2
+
+
+OK = int(FitStatus.OK)
+FEW_QUOTES = int(FitStatus.FEW_QUOTES)
+FALLBACK = int(FitStatus.FALLBACK)
+CALENDAR_CROSSED = int(FitStatus.CALENDAR_CROSSED)
+NO_QUOTES = int(FitStatus.NO_QUOTES)
+NO_TIME = int(FitStatus.NO_TIME)
+BAD_INPUT = int(FitStatus.BAD_INPUT)
+MODEL_NONE = int(SliceModel.NONE)
+MODEL_SVI = int(SliceModel.SVI)
+MODEL_SSVI = int(SliceModel.SSVI)
+"""The numbers as kernels use them."""
+
+
+def fit_labels(status: NDArray[np.uint8]) -> list[str]:
+    """Return the words of statuses, e.g. `few_quotes`, a list of n."""
+    return [FitStatus(code).name.lower() for code in status.ravel().tolist()]
+
+
+def model_labels(model: NDArray[np.uint8]) -> list[str]:
+    """Return the words of models, e.g. `ssvi`, a list of n."""
+    return [SliceModel(code).name.lower() for code in model.ravel().tolist()]
