@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streams.options.american.tables import AmericanTable, empty_table
+from streams.options.arrays import columns
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -33,10 +34,7 @@ def chain_of(
 ) -> Chain:  # fmt: skip
     """Return the inputs as contiguous arrays of one shape (n,), grouped by expiry."""
     numbers = [np.asarray(one, np.float64) for one in (spot, strike, years, rate, yield_, given)]
-    parts = np.broadcast_arrays(*numbers, np.asarray(is_call, np.bool_))
-    if parts[0].ndim > 1:
-        raise ValueError(f"inputs must be scalars or of shape (n,), were {parts[0].shape}")
-    flat = [np.ascontiguousarray(part).reshape(-1) for part in parts]
+    flat = columns(*numbers, np.asarray(is_call, np.bool_))
     years_, rate_, yields = flat[2:5]
     order = np.lexsort((yields, rate_, years_))
     keys = [one[order] for one in (years_, rate_, yields)]
@@ -56,10 +54,7 @@ def chain_on(
     """Return inputs whose expiry is a row of a table that is there; ValueError for a row that is not."""
     row = np.asarray(expiry, np.int64)
     numbers = [np.asarray(one, np.float64) for one in (spot, strike, given)]
-    parts = np.broadcast_arrays(*numbers, np.asarray(is_call, np.bool_), row)
-    if parts[0].ndim > 1:
-        raise ValueError(f"inputs must be scalars or of shape (n,), were {parts[0].shape}")
-    flat = [np.ascontiguousarray(part).reshape(-1) for part in parts]
+    flat = columns(*numbers, np.asarray(is_call, np.bool_), row)
     group = flat[4]
     if group.size and not (group.min() >= 0 and group.max() < table.years.size):
         raise ValueError(f"expiry must be a row of the table, 0 to {table.years.size - 1}")

@@ -19,6 +19,7 @@ from streams.options.american.kernels import boundaries, implied_vols, values
 from streams.options.american.panels import PANELS, PREMIUM_FREE, REGIME
 from streams.options.american.tables import AmericanTable, empty_table, fill_table
 from streams.options.american.value import CURVE, OUTPUTS, PRICE, SLOPE, SPEED, VANNA, VEGA, VOLGA
+from streams.options.arrays import columns
 from streams.options.greeks import Greeks, greeks
 from streams.options.implied import ImpliedVolatility, implied_volatility
 from streams.options.status import OK, OUT_OF_RANGE
@@ -116,8 +117,9 @@ def tables_beside(table: AmericanTable) -> tuple[AmericanTable, AmericanTable]:
 
 def open_table(years: ArrayLike, rate: ArrayLike, yield_: ArrayLike) -> AmericanTable:
     """Return an empty table of g expiries that fills as it is read, its owner's alone; inputs as american_table."""
-    parts = np.broadcast_arrays(*(np.atleast_1d(np.asarray(one, np.float64)) for one in (years, rate, yield_)))
-    return empty_table(*(np.array(one) for one in parts))
+    return empty_table(
+        *(np.array(one) for one in columns(*(np.asarray(one, np.float64) for one in (years, rate, yield_))))
+    )
 
 
 def _rate_move(table: AmericanTable) -> F64:

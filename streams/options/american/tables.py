@@ -27,6 +27,7 @@ from streams.options.american.panels import (
     build_panel,
     prepare_side,
 )
+from streams.options.arrays import columns
 
 F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
@@ -101,11 +102,7 @@ def american_table(
     """
     if not VOL_LOW <= vol_low <= vol_high <= VOL_HIGH:
         raise ValueError(f"volatilities must rise within [{VOL_LOW}, {VOL_HIGH}], were {vol_low} and {vol_high}")
-    given = [np.atleast_1d(np.asarray(one, np.float64)) for one in (years, rate, yield_)]
-    parts = [np.ascontiguousarray(one) for one in np.broadcast_arrays(*given)]
-    if parts[0].ndim != 1:
-        raise ValueError(f"years, rate and yield_ must be of shape (g,), were {parts[0].shape}")
-    table = empty_table(*parts)
+    table = empty_table(*columns(*(np.asarray(one, np.float64) for one in (years, rate, yield_))))
     lows = VOL_LOW * (1 << 2 * np.arange(PANELS, dtype=np.int64))
     wanted = np.zeros(table.states.shape, np.uint8)
     wanted[:, :, (lows <= vol_high) & (4.0 * lows >= vol_low)] = 1

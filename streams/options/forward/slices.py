@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from streams.options.arrays import columns
 from streams.options.cash import new_tables
 from streams.options.contracts.expiry import YEAR_NS
 from streams.options.forward.borrow import Borrow
@@ -92,7 +93,7 @@ def slice_of(
     prior = before.borrow
     if not prior.measured and np.isfinite(neighbour):
         prior = Borrow(neighbour)
-    bids, asks, ages = (np.ascontiguousarray(one, np.float64) for one in np.broadcast_arrays(bid, ask, age_s))
+    bids, asks, ages = columns(*(np.asarray(one, np.float64) for one in (bid, ask, age_s)))
     dealt, discount = (under_bid, under_ask), 1.0
     if not american:
         # The forward is worth as much as the borrow that it is carried by: without one nothing is said about exercise.

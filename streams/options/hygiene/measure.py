@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streams.numerics.jit import entry
+from streams.options.arrays import columns
 from streams.options.hygiene.bits import SUSPICIOUS
 from streams.options.hygiene.own import FACTS, own_bits, quality_of
 from streams.options.hygiene.vertical import find_butterflies, find_verticals
@@ -104,13 +105,13 @@ def quote_hygiene(
     """
     if not 0.0 < discount < np.inf:
         raise ValueError(f"discount must be > 0, was {discount}")
-    columns = [np.ascontiguousarray(one, np.float64) for one in np.broadcast_arrays(bid, ask, age_s)]
-    if columns[0].shape != (rungs.count,):
-        raise ValueError(f"quotes must be of shape ({rungs.count},), were {columns[0].shape}")
-    doubt = np.ascontiguousarray(np.broadcast_to(np.asarray(suspicious, np.bool_), (rungs.count,)))
-    old = stale_age(columns[2], limits) if stale_s is None else float(stale_s)
+    sides = columns(*(np.asarray(one, np.float64) for one in (bid, ask, age_s)))
+    if sides[0].shape != (rungs.count,):
+        raise ValueError(f"quotes must be of shape ({rungs.count},), were {sides[0].shape}")
+    doubt = np.array(np.broadcast_to(np.asarray(suspicious, np.bool_), (rungs.count,)))
+    old = stale_age(sides[2], limits) if stale_s is None else float(stale_s)
     facts = np.array([old, limits.tick, limits.penny_ticks, limits.wide, under_bid, under_ask, discount])
     assert facts.size == FACTS
     out = Hygiene(np.zeros(rungs.count, np.uint16), np.zeros(rungs.count), np.zeros(rungs.count, np.int64))
-    _judge(rungs.strikes, rungs.contract, *columns, doubt, facts, *out)
+    _judge(rungs.strikes, rungs.contract, *sides, doubt, facts, *out)
     return out
