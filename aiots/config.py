@@ -11,7 +11,7 @@ The file is $AIOTS_CONFIG, else ./aiots.toml, else $XDG_CONFIG_HOME/aiots/config
     mark_interval_s = 5
     [mandates.paper]         # what an account may do, by the names of Mandate; the rest by default
     risk_fraction = 0.002
-    [rates]                  # zero rates by the day from which they hold (aiots/rates.py)
+    [rates]                  # zero rates by the day from which they hold (streams/options/rates.py)
     2023-07-27 = 0.055
 
 In the environment the tables are JSON: AIOTS_PROCESSES='{"analytics": 2}', AIOTS_STAGES='{"router": {...}}'.
@@ -91,7 +91,7 @@ class Config:
     mandates: Mapping[str, Mapping[str, object]] = field(default_factory=_empty)
     """What accounts may do where it is not the default (aiots/mandates.py); table [mandates.ACCOUNT] of the file."""
     rates: Mapping[str, object] = field(default_factory=_empty)
-    """Zero rates by the day from which they hold (aiots/rates.py); table [rates] of the file."""
+    """Zero rates by the day from which they hold (streams/options/rates.py); table [rates] of the file."""
 
     def environment(self) -> dict[str, str]:
         """Return the AIOTS_* variables that give a child process these settings; KAFKA_* it inherits."""
@@ -99,7 +99,7 @@ class Config:
         variables["accounts"] = ",".join(self.accounts)
         variables["processes"] = json.dumps(dict(self.processes))
         for name, tables in (("stages", self.stage_params), ("mandates", self.mandates)):
-            variables[name] = json.dumps({key: dict(params) for key, params in tables.items()})
+            variables[name] = json.dumps({key: dict(params) for key, params in tables.items()}, default=str)
         variables["rates"] = json.dumps(dict(self.rates), default=str)
         return {f"AIOTS_{name.upper()}": str(value) for name, value in variables.items()}
 
@@ -129,6 +129,9 @@ def load_config(world: str | None = None, environ: Mapping[str, str] | None = No
     values["stage_params"] = _tables(*_table("stages", table, env, path))
     values["mandates"] = _tables(*_table("mandates", table, env, path))
     values["rates"] = _mapping(*_table("rates", table, env, path))
+    if values["rates"]:
+        analytics = {"rates": values["rates"], **values["stage_params"].get("analytics", {})}
+        values["stage_params"] = {**values["stage_params"], "analytics": analytics}
     draft = Config(**values)
     kafka, embedded = _kafka(env, draft)
     return Config(**(values | {"kafka": kafka, "embedded": embedded}))

@@ -6,13 +6,22 @@ pillars the logarithm of the discount factor is linear in time (the forward rate
     z(t) t = z_k t_k + (z_{k+1} t_{k+1} - z_k t_k) (t - t_k) / (t_{k+1} - t_k);  discount = exp(-z(t) t)
 
 Before the first pillar and after the last the zero rate is that pillar's. Curves do not blend: on a day the last one
-given on or before it holds. The config's [rates] (docs/option_pricing.md) becomes a `RateCurves` by `aiots.rates`.
+given on or before it holds. The config's [rates] (docs/option_pricing.md) becomes a `RateCurves` by `curves_of`:
+
+    [rates]
+    2023-07-27 = 0.055                                          # one rate for every time
+    2023-08-03 = {years = [0.0833, 0.25, 1], zero_rates = [0.0535, 0.0541, 0.0537]}
+    2023-08-04 = {dates = ["2023-09-01", "2024-08-04"], zero_rates = [0.0536, 0.0538]}
+
+Rates are continuously compounded, per 1.00 and per year; a pillar's date counts ACT/365 from the curve's day.
 Source: Hagan and West, Interpolation Methods for Curve Construction (2006), raw interpolation.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +87,43 @@ class RateCurves:
         """
         curve = self.at(as_of)
         return np.full(np.shape(years), np.nan) if curve is None else curve.zero(years)
+
+
+def curves_of(table: Mapping[str, Any]) -> RateCurves:
+    """Return the curves of a table such as the config's; ValueError where one cannot be used."""
+    return RateCurves(tuple(sorted((_curve(day, given) for day, given in table.items()), key=lambda one: one.as_of)))
+
+
+def _curve(text: str, given: Any) -> RateCurve:
+    place = f"[rates] {text}"
+    as_of = _date(place, text)
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return _made(place, lambda: flat_curve(as_of, float(given)))
+    if not isinstance(given, Mapping) or set(given) not in ({"years", "zero_rates"}, {"dates", "zero_rates"}):
+        raise ValueError(f"{place}: expected a rate, or years (or dates) and zero_rates, was {given!r}")
+    if "dates" in given:
+        pillars = tuple((_date(place, one) - as_of).days / 365.0 for one in given["dates"])
+        return _made(place, lambda: RateCurve(as_of, pillars, tuple(float(one) for one in given["zero_rates"])))
+    return _made(
+        place,
+        lambda: RateCurve(
+            as_of, tuple(float(one) for one in given["years"]), tuple(float(one) for one in given["zero_rates"])
+        ),
+    )
+
+
+def _made(place: str, make: Callable[[], RateCurve]) -> RateCurve:
+    try:
+        return make()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _date(place: str, value: Any) -> date:
+    """Return a date of text (or TOML's own); ValueError where it is none."""
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{place}: expected a date YYYY-MM-DD, was {value!r}") from None
