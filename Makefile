@@ -16,7 +16,7 @@ demo: $(STAMP) ## play a session through the whole pipeline (ONCE=1: to the end,
 	@$(BIN)/aiots demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
 test: $(STAMP) ## run every test but benchmarks and soak (ARGS="-k word": some of them)
-	@$(BIN)/python -m streams.runtime.warm
+	@$(BIN)/python -m streams.runtime.warm --chains
 	@$(BIN)/pytest -m "not bench and not soak" $(ARGS)
 
 check: $(STAMP) ## check format, lint, types, import contracts, generated code and house rules

@@ -14,7 +14,14 @@ from streams.log.ids import ID_HEADER, PREVIOUS_HEADER
 
 SHOWN_BYTES_MAX = 64
 LINE_CHARS_MAX = 240
-_FRAMES = (records.TickFrame, records.BarFrame, records.OptionFrame, records.FeatureFrame)
+_FRAMES = (
+    records.TickFrame,
+    records.BarFrame,
+    records.OptionFrame,
+    records.FeatureFrame,
+    records.ChainFrame,
+    records.SurfaceFrame,
+)
 _OPTION_KINDS = ("trade", "bid", "ask", "open interest", "cancel")
 
 
@@ -75,6 +82,12 @@ def line(message: Message) -> str:
 
 def _about(record: dict[str, Any]) -> str:
     deltas = record.get("delta_ns")
+    if "smile_vol" in record:
+        what, spot = "whole chain" if record["whole"] else "changes", _short("", record["spot"])
+        return f"{what} {_clock(record['event_ns'])} {len(record['contracts'])} contracts spot={spot}"
+    if "slices" in record:
+        vols, spot = ", ".join(_short("", one) for one in record["atm_vol"]), _short("", record["spot"])
+        return f"{_clock(record['event_ns'])} {len(record['years'])} expiries spot={spot} atm_vol=[{vols}]"
     if deltas is None:
         return " ".join(
             f"{name}={_short(name, value)}" for name, value in record.items() if value not in ("", [], None)

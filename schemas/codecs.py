@@ -196,6 +196,197 @@ def get_BarFrame(data: bytes, pos: int) -> tuple[records.BarFrame, int]:
     return record, pos
 
 
+def put_ChainFrame(record: records.ChainFrame, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    iv_status_ = record.iv_status
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            long(record.event_ns),
+            _D1.pack(_v + 0.0 if (_v := record.spot) == _v else NAN),
+            b"\1" if record.whole else b"\0",
+            array(record.contracts, text),
+            longs(record.expiry_ns),
+            doubles(record.bid),
+            doubles(record.ask),
+            longs(record.bid_size),
+            longs(record.ask_size),
+            doubles(record.last),
+            longs(record.volume),
+            longs(record.open_interest),
+            longs(record.age_ms),
+            longs(record.bits),
+            doubles(record.quality),
+            doubles(record.iv),
+            SMALL[len(iv_status_)] if len(iv_status_) < 64 else long(len(iv_status_)),
+            iv_status_,
+            doubles(record.smile_vol),
+            doubles(record.half_spread),
+            doubles(record.delta),
+            doubles(record.gamma),
+            doubles(record.vega),
+            doubles(record.theta),
+            doubles(record.rho),
+            doubles(record.vanna),
+            doubles(record.volga),
+            doubles(record.charm),
+            doubles(record.theoretical),
+        )
+    )
+
+
+class _ChainFrame:
+    __slots__ = records.ChainFrame.__slots__
+
+    def __init__(
+        self,
+        symbol: Any,
+        event_ns: Any,
+        spot: Any,
+        whole: Any,
+        contracts: Any,
+        expiry_ns: Any,
+        bid: Any,
+        ask: Any,
+        bid_size: Any,
+        ask_size: Any,
+        last: Any,
+        volume: Any,
+        open_interest: Any,
+        age_ms: Any,
+        bits: Any,
+        quality: Any,
+        iv: Any,
+        iv_status: Any,
+        smile_vol: Any,
+        half_spread: Any,
+        delta: Any,
+        gamma: Any,
+        vega: Any,
+        theta: Any,
+        rho: Any,
+        vanna: Any,
+        volga: Any,
+        charm: Any,
+        theoretical: Any,
+    ) -> None:
+        self.symbol = symbol
+        self.event_ns = event_ns
+        self.spot = spot
+        self.whole = whole
+        self.contracts = contracts
+        self.expiry_ns = expiry_ns
+        self.bid = bid
+        self.ask = ask
+        self.bid_size = bid_size
+        self.ask_size = ask_size
+        self.last = last
+        self.volume = volume
+        self.open_interest = open_interest
+        self.age_ms = age_ms
+        self.bits = bits
+        self.quality = quality
+        self.iv = iv
+        self.iv_status = iv_status
+        self.smile_vol = smile_vol
+        self.half_spread = half_spread
+        self.delta = delta
+        self.gamma = gamma
+        self.vega = vega
+        self.theta = theta
+        self.rho = rho
+        self.vanna = vanna
+        self.volga = volga
+        self.charm = charm
+        self.theoretical = theoretical
+
+
+def get_ChainFrame(data: bytes, pos: int) -> tuple[records.ChainFrame, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    (spot_,) = _D1.unpack_from(data, pos)
+    pos += 8
+    whole_ = (False, True)[data[pos]]
+    pos += 1
+    contracts_, pos = read_array(data, pos, 1, read_text)
+    expiry_ns_, pos = read_longs(data, pos)
+    bid_, pos = read_doubles(data, pos)
+    ask_, pos = read_doubles(data, pos)
+    bid_size_, pos = read_longs(data, pos)
+    ask_size_, pos = read_longs(data, pos)
+    last_, pos = read_doubles(data, pos)
+    volume_, pos = read_longs(data, pos)
+    open_interest_, pos = read_longs(data, pos)
+    age_ms_, pos = read_longs(data, pos)
+    bits_, pos = read_longs(data, pos)
+    quality_, pos = read_doubles(data, pos)
+    iv_, pos = read_doubles(data, pos)
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    iv_status_ = data[pos : (pos := pos + n)]
+    smile_vol_, pos = read_doubles(data, pos)
+    half_spread_, pos = read_doubles(data, pos)
+    delta_, pos = read_doubles(data, pos)
+    gamma_, pos = read_doubles(data, pos)
+    vega_, pos = read_doubles(data, pos)
+    theta_, pos = read_doubles(data, pos)
+    rho_, pos = read_doubles(data, pos)
+    vanna_, pos = read_doubles(data, pos)
+    volga_, pos = read_doubles(data, pos)
+    charm_, pos = read_doubles(data, pos)
+    theoretical_, pos = read_doubles(data, pos)
+    record: Any = _ChainFrame(
+        symbol_,
+        event_ns_,
+        spot_,
+        whole_,
+        contracts_,
+        expiry_ns_,
+        bid_,
+        ask_,
+        bid_size_,
+        ask_size_,
+        last_,
+        volume_,
+        open_interest_,
+        age_ms_,
+        bits_,
+        quality_,
+        iv_,
+        iv_status_,
+        smile_vol_,
+        half_spread_,
+        delta_,
+        gamma_,
+        vega_,
+        theta_,
+        rho_,
+        vanna_,
+        volga_,
+        charm_,
+        theoretical_,
+    )
+    record.__class__ = records.ChainFrame
+    return record, pos
+
+
 _ControlAction_BYTES: dict[str, bytes] = {"HALT": SMALL[0], "RESUME": SMALL[1]}
 _ControlAction_OF = {0: records.ControlAction.HALT, 2: records.ControlAction.RESUME}
 
@@ -1686,6 +1877,288 @@ def get_Signal(data: bytes, pos: int) -> tuple[records.Signal, int]:
     return record, pos
 
 
+def put_SurfaceFrame(record: records.SurfaceFrame, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    forward_status_ = record.forward_status
+    model_ = record.model
+    fit_status_ = record.fit_status
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            long(record.event_ns),
+            _D1.pack(_v + 0.0 if (_v := record.spot) == _v else NAN),
+            b"\1" if record.rate_known else b"\0",
+            longs(record.ex_ns),
+            doubles(record.cash),
+            longs(record.expiry_ns),
+            array(record.root, text),
+            doubles(record.years),
+            doubles(record.clock),
+            doubles(record.rate),
+            doubles(record.forward),
+            doubles(record.forward_bp),
+            doubles(record.forward_quality),
+            doubles(record.forward_age_s),
+            SMALL[len(forward_status_)] if len(forward_status_) < 64 else long(len(forward_status_)),
+            forward_status_,
+            longs(record.strikes),
+            doubles(record.borrow),
+            doubles(record.borrow_deviation),
+            doubles(record.slices),
+            SMALL[len(model_)] if len(model_) < 64 else long(len(model_)),
+            model_,
+            SMALL[len(fit_status_)] if len(fit_status_) < 64 else long(len(fit_status_)),
+            fit_status_,
+            longs(record.quotes),
+            doubles(record.rms),
+            doubles(record.worst),
+            doubles(record.butterfly),
+            doubles(record.calendar),
+            doubles(record.atm_vol),
+            doubles(record.skew),
+            doubles(record.risk_reversal),
+            doubles(record.implied_move),
+            longs(record.put_volume),
+            longs(record.call_volume),
+            longs(record.put_interest),
+            longs(record.call_interest),
+            array(record.unusual, text),
+            _D2.pack(
+                _v + 0.0 if (_v := record.vol_30d) == _v else NAN, _v + 0.0 if (_v := record.vol_rank) == _v else NAN
+            ),
+            long(record.vol_closes),
+            long(record.next_event_ns),
+            _D1.pack(_v + 0.0 if (_v := record.event_move) == _v else NAN),
+        )
+    )
+
+
+class _SurfaceFrame:
+    __slots__ = records.SurfaceFrame.__slots__
+
+    def __init__(
+        self,
+        symbol: Any,
+        event_ns: Any,
+        spot: Any,
+        rate_known: Any,
+        ex_ns: Any,
+        cash: Any,
+        expiry_ns: Any,
+        root: Any,
+        years: Any,
+        clock: Any,
+        rate: Any,
+        forward: Any,
+        forward_bp: Any,
+        forward_quality: Any,
+        forward_age_s: Any,
+        forward_status: Any,
+        strikes: Any,
+        borrow: Any,
+        borrow_deviation: Any,
+        slices: Any,
+        model: Any,
+        fit_status: Any,
+        quotes: Any,
+        rms: Any,
+        worst: Any,
+        butterfly: Any,
+        calendar: Any,
+        atm_vol: Any,
+        skew: Any,
+        risk_reversal: Any,
+        implied_move: Any,
+        put_volume: Any,
+        call_volume: Any,
+        put_interest: Any,
+        call_interest: Any,
+        unusual: Any,
+        vol_30d: Any,
+        vol_rank: Any,
+        vol_closes: Any,
+        next_event_ns: Any,
+        event_move: Any,
+    ) -> None:
+        self.symbol = symbol
+        self.event_ns = event_ns
+        self.spot = spot
+        self.rate_known = rate_known
+        self.ex_ns = ex_ns
+        self.cash = cash
+        self.expiry_ns = expiry_ns
+        self.root = root
+        self.years = years
+        self.clock = clock
+        self.rate = rate
+        self.forward = forward
+        self.forward_bp = forward_bp
+        self.forward_quality = forward_quality
+        self.forward_age_s = forward_age_s
+        self.forward_status = forward_status
+        self.strikes = strikes
+        self.borrow = borrow
+        self.borrow_deviation = borrow_deviation
+        self.slices = slices
+        self.model = model
+        self.fit_status = fit_status
+        self.quotes = quotes
+        self.rms = rms
+        self.worst = worst
+        self.butterfly = butterfly
+        self.calendar = calendar
+        self.atm_vol = atm_vol
+        self.skew = skew
+        self.risk_reversal = risk_reversal
+        self.implied_move = implied_move
+        self.put_volume = put_volume
+        self.call_volume = call_volume
+        self.put_interest = put_interest
+        self.call_interest = call_interest
+        self.unusual = unusual
+        self.vol_30d = vol_30d
+        self.vol_rank = vol_rank
+        self.vol_closes = vol_closes
+        self.next_event_ns = next_event_ns
+        self.event_move = event_move
+
+
+def get_SurfaceFrame(data: bytes, pos: int) -> tuple[records.SurfaceFrame, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    (spot_,) = _D1.unpack_from(data, pos)
+    pos += 8
+    rate_known_ = (False, True)[data[pos]]
+    pos += 1
+    ex_ns_, pos = read_longs(data, pos)
+    cash_, pos = read_doubles(data, pos)
+    expiry_ns_, pos = read_longs(data, pos)
+    root_, pos = read_array(data, pos, 1, read_text)
+    years_, pos = read_doubles(data, pos)
+    clock_, pos = read_doubles(data, pos)
+    rate_, pos = read_doubles(data, pos)
+    forward_, pos = read_doubles(data, pos)
+    forward_bp_, pos = read_doubles(data, pos)
+    forward_quality_, pos = read_doubles(data, pos)
+    forward_age_s_, pos = read_doubles(data, pos)
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    forward_status_ = data[pos : (pos := pos + n)]
+    strikes_, pos = read_longs(data, pos)
+    borrow_, pos = read_doubles(data, pos)
+    borrow_deviation_, pos = read_doubles(data, pos)
+    slices_, pos = read_doubles(data, pos)
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    model_ = data[pos : (pos := pos + n)]
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    fit_status_ = data[pos : (pos := pos + n)]
+    quotes_, pos = read_longs(data, pos)
+    rms_, pos = read_doubles(data, pos)
+    worst_, pos = read_doubles(data, pos)
+    butterfly_, pos = read_doubles(data, pos)
+    calendar_, pos = read_doubles(data, pos)
+    atm_vol_, pos = read_doubles(data, pos)
+    skew_, pos = read_doubles(data, pos)
+    risk_reversal_, pos = read_doubles(data, pos)
+    implied_move_, pos = read_doubles(data, pos)
+    put_volume_, pos = read_longs(data, pos)
+    call_volume_, pos = read_longs(data, pos)
+    put_interest_, pos = read_longs(data, pos)
+    call_interest_, pos = read_longs(data, pos)
+    unusual_, pos = read_array(data, pos, 1, read_text)
+    (
+        vol_30d_,
+        vol_rank_,
+    ) = _D2.unpack_from(data, pos)
+    pos += 16
+    vol_closes_ = data[pos]
+    if vol_closes_ > 127:
+        vol_closes_, pos = read_long(data, pos)
+    else:
+        vol_closes_ = (vol_closes_ >> 1) ^ -(vol_closes_ & 1)
+        pos += 1
+    next_event_ns_ = data[pos]
+    if next_event_ns_ > 127:
+        next_event_ns_, pos = read_long(data, pos)
+    else:
+        next_event_ns_ = (next_event_ns_ >> 1) ^ -(next_event_ns_ & 1)
+        pos += 1
+    (event_move_,) = _D1.unpack_from(data, pos)
+    pos += 8
+    record: Any = _SurfaceFrame(
+        symbol_,
+        event_ns_,
+        spot_,
+        rate_known_,
+        ex_ns_,
+        cash_,
+        expiry_ns_,
+        root_,
+        years_,
+        clock_,
+        rate_,
+        forward_,
+        forward_bp_,
+        forward_quality_,
+        forward_age_s_,
+        forward_status_,
+        strikes_,
+        borrow_,
+        borrow_deviation_,
+        slices_,
+        model_,
+        fit_status_,
+        quotes_,
+        rms_,
+        worst_,
+        butterfly_,
+        calendar_,
+        atm_vol_,
+        skew_,
+        risk_reversal_,
+        implied_move_,
+        put_volume_,
+        call_volume_,
+        put_interest_,
+        call_interest_,
+        unusual_,
+        vol_30d_,
+        vol_rank_,
+        vol_closes_,
+        next_event_ns_,
+        event_move_,
+    )
+    record.__class__ = records.SurfaceFrame
+    return record, pos
+
+
 def put_TickFrame(record: records.TickFrame, header: bytes = b"") -> bytes:
     symbol_ = record.symbol.encode()
     source_ = record.source.encode()
@@ -1922,6 +2395,7 @@ def get_Version(data: bytes, pos: int) -> tuple[records.Version, int]:
 ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Alert: (put_Alert, header_of("Alert")),
     records.BarFrame: (put_BarFrame, header_of("BarFrame")),
+    records.ChainFrame: (put_ChainFrame, header_of("ChainFrame")),
     records.Control: (put_Control, header_of("Control")),
     records.FeatureFrame: (put_FeatureFrame, header_of("FeatureFrame")),
     records.OrderIntent: (put_OrderIntent, header_of("OrderIntent")),
@@ -1933,6 +2407,7 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Reject: (put_Reject, header_of("Reject")),
     records.RiskReport: (put_RiskReport, header_of("RiskReport")),
     records.Signal: (put_Signal, header_of("Signal")),
+    records.SurfaceFrame: (put_SurfaceFrame, header_of("SurfaceFrame")),
     records.TickFrame: (put_TickFrame, header_of("TickFrame")),
     records.Verdict: (put_Verdict, header_of("Verdict")),
     records.Version: (put_Version, header_of("Version")),
@@ -1940,6 +2415,7 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
 DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Alert": get_Alert,
     "BarFrame": get_BarFrame,
+    "ChainFrame": get_ChainFrame,
     "Control": get_Control,
     "FeatureFrame": get_FeatureFrame,
     "OrderIntent": get_OrderIntent,
@@ -1951,6 +2427,7 @@ DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Reject": get_Reject,
     "RiskReport": get_RiskReport,
     "Signal": get_Signal,
+    "SurfaceFrame": get_SurfaceFrame,
     "TickFrame": get_TickFrame,
     "Verdict": get_Verdict,
     "Version": get_Version,

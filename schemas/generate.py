@@ -29,7 +29,7 @@ HOW_TO_CHANGE = (
 
 SCALARS = {"string": "str", "long": "int", "int": "int", "double": "float", "boolean": "bool", "bytes": "bytes"}
 COLUMNS = {"long": "NDArray[np.int64]", "double": "NDArray[np.float64]"}
-FRAMES = frozenset({"TickFrame", "BarFrame", "OptionFrame", "FeatureFrame"})
+FRAMES = frozenset({"TickFrame", "BarFrame", "OptionFrame", "FeatureFrame", "ChainFrame", "SurfaceFrame"})
 
 
 def load() -> dict[str, dict[str, Any]]:

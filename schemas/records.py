@@ -59,6 +59,75 @@ class BarFrame:
     ask: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainFrame:
+    """Contracts of one underlying at an instant: what is quoted, and what follows from it, as columns of n >= 1
+        contracts, by OSI symbol. Only those that changed since they were last told, or, where whole is set, all
+        that can still be traded.
+
+    symbol: Ticker of the underlying.
+    event_ns: The instant, nanoseconds since 1970 UTC: everything before it is in, nothing of it or after.
+    spot: Middle of the underlying's quote, its last trade where it has none; NaN where neither is known.
+    whole: Whether every contract of the chain is told.
+    contracts: OSI symbols (21 characters), ascending.
+    expiry_ns: When the contract expires, nanoseconds since 1970 UTC.
+    bid: Quote currency a share; NaN where there is none.
+    ask: Quote currency a share; NaN where there is none.
+    bid_size: Contracts.
+    ask_size: Contracts.
+    last: Last trade of the day, quote currency a share; NaN before the first.
+    volume: Contracts traded on the day, cancelled trades taken back.
+    open_interest: Contracts open, as last told; 0 before.
+    age_ms: Event time since bid or ask last changed; -1: never quoted.
+    bits: What is wrong with the quote, bits of streams.options.QuoteBits; 0: nothing.
+    quality: Of quote and figures, 0 to 1.
+    iv: Implied volatility of the middle in the model of the contract's own exercise and dividends, per 1.00 and per
+        sqrt(year); NaN where there is none.
+    iv_status: One byte a contract: why there is one or not, streams.options.Status; 0: there is.
+    smile_vol: Black's volatility on the expiry's forward that iv comes to: what the surface is fitted to.
+    half_spread: Half of the distance between bid and ask, in volatility.
+    delta: Greeks at iv, else at the volatility of the strike's other right, else NaN. Per 1.00 of spot.
+    gamma: Change of delta per 1.00 of spot.
+    vega: Per 1.00 of volatility.
+    theta: Per year.
+    rho: Per 1.00 of rate.
+    vanna: Change of delta per 1.00 of volatility.
+    volga: Change of vega per 1.00 of volatility.
+    charm: Change of delta per year.
+    theoretical: Value at the surface's volatility, quote currency a share; NaN without a surface.
+    """
+
+    symbol: str
+    event_ns: int
+    spot: float
+    whole: bool
+    contracts: tuple[str, ...]
+    expiry_ns: NDArray[np.int64]
+    bid: NDArray[np.float64]
+    ask: NDArray[np.float64]
+    bid_size: NDArray[np.int64]
+    ask_size: NDArray[np.int64]
+    last: NDArray[np.float64]
+    volume: NDArray[np.int64]
+    open_interest: NDArray[np.int64]
+    age_ms: NDArray[np.int64]
+    bits: NDArray[np.int64]
+    quality: NDArray[np.float64]
+    iv: NDArray[np.float64]
+    iv_status: bytes
+    smile_vol: NDArray[np.float64]
+    half_spread: NDArray[np.float64]
+    delta: NDArray[np.float64]
+    gamma: NDArray[np.float64]
+    vega: NDArray[np.float64]
+    theta: NDArray[np.float64]
+    rho: NDArray[np.float64]
+    vanna: NDArray[np.float64]
+    volga: NDArray[np.float64]
+    charm: NDArray[np.float64]
+    theoretical: NDArray[np.float64]
+
+
 class ControlAction(StrEnum):
     """HALT: open nothing more. RESUME: lift a halt."""
 
@@ -304,7 +373,8 @@ class MarketEvent:
     source: Name of the source.
     event_ns: Event time, nanoseconds since 1970 UTC.
     kind: What happened.
-    start_ns: SESSION_OPEN: regular open. GAP: from. Else 0.
+    start_ns: SESSION_OPEN: regular open. GAP: from. DIVIDEND, EARNINGS: when it goes ex, is told; 0: at event_ns.
+        Else 0.
     end_ns: SESSION_OPEN: regular close. GAP: to. Else 0.
     value: DIVIDEND: cash a share. SPLIT: new shares for one old. Else 0.
     text: A remark for people.
@@ -508,6 +578,102 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SurfaceFrame:
+    """The volatility surface of one underlying at an instant, and what it stands on, as columns of e >= 1 expiries,
+        the earliest first.
+
+    symbol: Ticker of the underlying.
+    event_ns: The instant, nanoseconds since 1970 UTC: everything before it is in, nothing of it or after.
+    spot: Middle of the underlying's quote, its last trade where it has none; NaN where neither is known.
+    rate_known: Whether a curve of rates holds on the day; without one the rate is 0, and borrow takes its place.
+    ex_ns: Dividends that are reckoned with, declared and forecast: opening of the ex-date, nanoseconds since 1970
+        UTC.
+    cash: Their cash a share, quote currency.
+    expiry_ns: When the expiry's contracts expire, nanoseconds since 1970 UTC.
+    root: Root of their symbols, for example SPX (settled in the morning) and SPXW.
+    years: To expiry, ACT/365.
+    clock: Volatility years to expiry: nights, closed days and events have weights of their own.
+    rate: Zero rate to expiry, continuous, per 1.00 and per year.
+    forward: Quote currency; NaN where there is none.
+    forward_bp: Its standard deviation, basis points of itself; NaN where it is only carried.
+    forward_quality: 0 to 1; 0: the spot carried by what was known before.
+    forward_age_s: Mean age of the quotes that it comes from, seconds.
+    forward_status: One byte an expiry: streams.options.ForwardStatus.
+    strikes: How many strikes agree on the forward.
+    borrow: Carry beyond rate and cash, as known from this event and those before, per 1.00 and per year.
+    borrow_deviation: Its standard deviation.
+    slices: Row-major e x 5: a, b, rho, m, sigma of w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)), k =
+        log(strike / forward), w = volatility^2 x years; NaN where there is no fit.
+    model: One byte an expiry: 0 none, 1 SVI, 2 SSVI.
+    fit_status: One byte an expiry: streams.options.FitStatus.
+    quotes: How many strikes were fitted.
+    rms: Root mean square of the residuals, in volatility.
+    worst: The largest residual, in volatility.
+    butterfly: Least value of Durrleman's g; >= 0: no butterfly arbitrage.
+    calendar: Least rise of total variance from the expiry before, as a share of it; >= 0: no calendar arbitrage.
+        NaN for the first.
+    atm_vol: Volatility at the forward.
+    skew: Slope of volatility by log(strike / forward) there.
+    risk_reversal: Volatility of the 25-delta call less that of the put.
+    implied_move: The straddle at the forward over the forward.
+    put_volume: Contracts traded on the day.
+    call_volume: Contracts traded on the day.
+    put_interest: Contracts open.
+    call_interest: Contracts open.
+    unusual: OSI symbols of contracts whose volume of the day is far above their open interest.
+    vol_30d: Volatility at the forward in 30 days, by volatility time; NaN where the surface does not reach.
+    vol_rank: Where vol_30d lies between the least and greatest daily close of up to 252 days, 0 to 1; NaN (null in
+        JSON) below 60 closes.
+    vol_closes: How many daily closes are known.
+    next_event_ns: Instant of the next event (earnings) that is known, nanoseconds since 1970 UTC; 0: none.
+    event_move: Its implied move: standard deviation of the log price at the event alone; NaN where expiries do not
+        tell.
+    """
+
+    symbol: str
+    event_ns: int
+    spot: float
+    rate_known: bool
+    ex_ns: NDArray[np.int64]
+    cash: NDArray[np.float64]
+    expiry_ns: NDArray[np.int64]
+    root: tuple[str, ...]
+    years: NDArray[np.float64]
+    clock: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    forward: NDArray[np.float64]
+    forward_bp: NDArray[np.float64]
+    forward_quality: NDArray[np.float64]
+    forward_age_s: NDArray[np.float64]
+    forward_status: bytes
+    strikes: NDArray[np.int64]
+    borrow: NDArray[np.float64]
+    borrow_deviation: NDArray[np.float64]
+    slices: NDArray[np.float64]
+    model: bytes
+    fit_status: bytes
+    quotes: NDArray[np.int64]
+    rms: NDArray[np.float64]
+    worst: NDArray[np.float64]
+    butterfly: NDArray[np.float64]
+    calendar: NDArray[np.float64]
+    atm_vol: NDArray[np.float64]
+    skew: NDArray[np.float64]
+    risk_reversal: NDArray[np.float64]
+    implied_move: NDArray[np.float64]
+    put_volume: NDArray[np.int64]
+    call_volume: NDArray[np.int64]
+    put_interest: NDArray[np.int64]
+    call_interest: NDArray[np.int64]
+    unusual: tuple[str, ...]
+    vol_30d: float
+    vol_rank: float
+    vol_closes: int
+    next_event_ns: int
+    event_move: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TickFrame:
     """Consecutive ticks of one underlying from one source, as columns of equal length n >= 1, in event-time order.
 
@@ -584,6 +750,7 @@ class Version:
 Record = (
     Alert
     | BarFrame
+    | ChainFrame
     | Control
     | FeatureFrame
     | OrderIntent
@@ -595,6 +762,7 @@ Record = (
     | Reject
     | RiskReport
     | Signal
+    | SurfaceFrame
     | TickFrame
     | Verdict
     | Version
@@ -602,6 +770,7 @@ Record = (
 RECORDS: dict[str, type] = {
     "Alert": Alert,
     "BarFrame": BarFrame,
+    "ChainFrame": ChainFrame,
     "Control": Control,
     "FeatureFrame": FeatureFrame,
     "OrderIntent": OrderIntent,
@@ -615,6 +784,7 @@ RECORDS: dict[str, type] = {
     "RiskReport": RiskReport,
     "Evidence": Evidence,
     "Signal": Signal,
+    "SurfaceFrame": SurfaceFrame,
     "TickFrame": TickFrame,
     "Verdict": Verdict,
     "Version": Version,

@@ -66,7 +66,9 @@ _PASSED_ON = ("Mark", "Fill", "Control", "Mandate")
 
 _DATA = (
     Topic("market.ticks", "underlying", ("TickFrame", "BarFrame", "OptionFrame", "MarketEvent", "Version"), _kept(7)),
-    Topic("features", "underlying", ("FeatureFrame", "MarketEvent", "Version"), _kept(30)),
+    Topic(
+        "features", "underlying", ("FeatureFrame", "ChainFrame", "SurfaceFrame", "MarketEvent", "Version"), _kept(30)
+    ),
     Topic("signals", "underlying", ("Signal", "Version"), _kept(365)),
     Topic("book", "account", ("Signal", *_PASSED_ON, "Version"), _kept(365)),
     Topic("orders", "account", ("OrderIntent", *_PASSED_ON, "Version"), _kept(365)),

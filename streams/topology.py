@@ -10,8 +10,8 @@ STAGES: tuple[Stage, ...] = (
         "analytics",
         ("market.ticks",),
         ("features",),
-        "streams.bars.analytics:make",
-        "streams.bars.analytics:Params",
+        "streams.chain.analytics:make",
+        "streams.chain.analytics:Params",
         joined=True,
     ),
     Stage(

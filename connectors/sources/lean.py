@@ -9,6 +9,7 @@ so are the zips of its options. Sessions, heartbeats, splits, dividends and gaps
 """
 
 import hashlib
+import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from connectors.sources.calendars import Calendar
+from connectors.sources.calendars import REGULAR_OPEN, Calendar
 from connectors.sources.frames import I64, Bars, FrameRule
 from connectors.sources.lean_files import (
     ASSETS,
@@ -36,12 +37,16 @@ from connectors.sources.lean_parse import read_bars, read_ticks
 from connectors.sources.lean_reference import Securities, load_calendar
 from connectors.sources.lean_zip import file_sha256
 from connectors.sources.record import Rejects, SourceReason, SourceRecord
-from connectors.sources.sessions import MINUTE_NS, SECOND_NS, Event, Session, session_events
+from connectors.sources.sessions import MINUTE_NS, SECOND_NS, Event, Session, at_new_york, session_events
 from connectors.sources.timeline import Frames, Timeline, bar_frames, option_frames, tick_frames
 from schemas.records import MarketEventKind
 
 NAME = "lean"
 _ROW_BYTES = {"trade": 27, "quote": 33, "openinterest": 13}
+
+
+PAST = timedelta(days=400)
+"""How far back dividends are told where options begin."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,7 @@ class LeanSource:
         self.rejects.reset(self.opening_rejects)
         timeline = Timeline(NAME, self.plan, partitions)
         newest_day: dict[str, date] = {}
+        paid: set[str] = set()
         end_ns = 0
         for at, day in enumerate(self.days):
             session = self._session(day)
@@ -145,6 +151,9 @@ class LeanSource:
             for part in self.days[day]:
                 opening += self._news(part.symbol, newest_day.get(part.symbol), day)
                 newest_day[part.symbol] = day
+                if part.is_option and part.symbol not in paid:
+                    paid.add(part.symbol)
+                    opening += self._paid(part.symbol, day)
             frames, gaps = self._read(day)
             latest_ns = max((int(one.sent_ns[-1]) for one in frames), default=0)
             end_ns = max(session.end_ns, -(-(latest_ns + 1) // SECOND_NS) * SECOND_NS)
@@ -171,6 +180,21 @@ class LeanSource:
         for action in factors.actions(before or day - timedelta(days=1), day, self.calendar):
             kind = MarketEventKind.SPLIT if action.is_split else MarketEventKind.DIVIDEND
             yield Event(now_ns, kind, symbol, value=action.value, text=f"ex {action.ex_day}")
+
+    def _paid(self, symbol: str, day: date) -> Iterator[Event]:
+        """Yield the dividends of the year before a day, in its shares: what options' forecasts begin with."""
+        begin_ns = self._session(day).start_ns
+        factors = self.securities.factors(self.securities.permanent_ticker(symbol.lower(), day))
+        actions = factors.actions(day - PAST, day - timedelta(days=1), self.calendar)
+        for number, action in enumerate(actions):
+            if action.is_split:
+                continue
+            ratio = math.prod(later.value for later in actions[number:] if later.is_split)
+            ex_ns = at_new_york(action.ex_day, REGULAR_OPEN)
+            text = f"ex {action.ex_day}"
+            yield Event(
+                begin_ns, MarketEventKind.DIVIDEND, symbol, start_ns=ex_ns, value=action.value / ratio, text=text
+            )
 
     def _read(self, day: date) -> tuple[list[Frames], list[Event]]:
         """Return the day's frames, one entry a symbol, and a gap where a file broke off."""

@@ -60,7 +60,7 @@ class Analytics:
     def __init__(self, params: Params) -> None:
         layout = checked(params)
         self._params = params
-        self._symbols = Symbols(layout, params.symbols_max, params.hold_rows_max)
+        self.symbols = Symbols(layout, params.symbols_max, params.hold_rows_max)
         self._scratch = new_scratch(params.hold_rows_max)
         self._sink = Sink(
             np.empty(params.output_bytes_max, np.uint8),
@@ -87,13 +87,13 @@ class Analytics:
         cursor = self._sink.cursor
         cursor[RECORD] = cursor[RESUME] = cursor[DECODED] = 0
         while True:
-            status = run(self._fixed, self._sink, self._symbols.state, self._scratch, data, bounds)
+            status = run(self._fixed, self._sink, self.symbols.state, self._scratch, data, bounds)
             if status == Status.DONE:
                 break
             if status == Status.NO_ROOM:
                 self._empty_into(out)
             elif status == Status.NO_HOLD:
-                self._symbols.hold()
+                self.symbols.hold()
             elif status == Status.UNUSUAL:
                 self._unusual(out)
             else:
@@ -111,20 +111,25 @@ class Analytics:
         self.counters.update(zip(COUNTERS, self._sink.counters.tolist(), strict=True))
         return out
 
+    @property
+    def batch(self) -> tuple[U8, I64]:
+        """Return the payloads that were applied last, and where each begins: valid until the next batch."""
+        return self._data, self._bounds
+
     def changed(self) -> dict[str, bytes | None]:
         """Return the encoded state of every symbol changed since the last call; key "": the partition's."""
-        return self._symbols.changed()
+        return self.symbols.changed()
 
     def load(self, state: Mapping[str, bytes]) -> None:
         """Replace all state by what `changed` returned; ValueError where it is of another layout."""
-        self._symbols.load(state)
+        self.symbols.load(state)
 
     def _meet(self, status: Int) -> bool:
         """Make the kernel know the symbol or source that it stopped at; False where there are too many."""
         span, data = self._scratch.span, self._data
         if status == Status.NEW_SYMBOL:
-            return self._symbols.slot_of(data[span[0] : span[1]].tobytes().decode()) >= 0
-        return self._symbols.source_of(data[span[2] : span[3]].tobytes().decode()) >= 0
+            return self.symbols.slot_of(data[span[0] : span[1]].tobytes().decode()) >= 0
+        return self.symbols.source_of(data[span[2] : span[3]].tobytes().decode()) >= 0
 
     def _empty_into(self, out: list[Output | Rejected]) -> None:
         """Move what the kernel has written to out."""
@@ -133,7 +138,7 @@ class Analytics:
         if count == 0:
             return
         written = self._sink.out[: cursor[POSITION]].tobytes()
-        keys = self._symbols.encoded
+        keys = self.symbols.encoded
         # tuple.__new__ is what Output(...) comes to, at half the time.
         new, reasons = tuple.__new__, _rejected
         out += [
@@ -162,13 +167,13 @@ class Analytics:
             out.append(self._reject(at, RejectReason(error.reason.value), error.detail))
             return
         assert isinstance(event, MarketEvent)
-        refused = take_event(self._symbols, event)
+        refused = take_event(self.symbols, event)
         if refused:
             out.append(self._reject(at, RejectReason.BAD_VALUE, refused))
             return
         self._sink.counters[N_EVENTS] += 1
-        slot = self._symbols.slot_of(event.symbol)
-        self._settle(at, slot, len(self._symbols.keys) - 1 if slot == PARTITION else slot, out)
+        slot = self.symbols.slot_of(event.symbol)
+        self._settle(at, slot, len(self.symbols.keys) - 1 if slot == PARTITION else slot, out)
 
     def _unusual(self, out: list[Output | Rejected]) -> None:
         """Decode the frame that the kernel stopped at; where it is broken, reject it."""
@@ -189,7 +194,7 @@ class Analytics:
         cursor = self._sink.cursor
         cursor[AT] = at
         cursor[RESUME] = max(first, 1)
-        while settle_slots(self._fixed, self._sink, self._symbols.state, self._scratch, last) == Status.NO_ROOM:
+        while settle_slots(self._fixed, self._sink, self.symbols.state, self._scratch, last) == Status.NO_ROOM:
             self._empty_into(out)
         self._empty_into(out)
         cursor[RESUME] = 0

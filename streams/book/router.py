@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TOPIC = "book"
 SECOND_NS = 1_000_000_000
+PASSED_OVER = tuple(wire.HEADERS[name] for name in ("ChainFrame", "SurfaceFrame"))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class RouterFold(PureFold):
     """
 
     def __init__(self, params: Params) -> None:
-        super().__init__(advance, params, STATE)
+        super().__init__(advance, params, STATE, skip=lambda payload: payload.startswith(PASSED_OVER))
         self._interval_ns, self._sessions = params.mark_interval_s * SECOND_NS, params.sessions
         self._targets = params.targets()
         self._bulk = bulk_of(params)

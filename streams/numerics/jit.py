@@ -27,7 +27,13 @@ KERNEL_FOLDERS = (
     "streams/book",
     "streams/runtime/native",
 )
-KERNEL_FILES = ("schemas/binary.py", "schemas/frames.py", "schemas/ids.lock.json", "streams/plugins.py")
+KERNEL_FILES = (
+    "schemas/binary.py",
+    "schemas/frames.py",
+    "schemas/ids.lock.json",
+    "streams/plugins.py",
+    "streams/chain/kernels.py",
+)
 CACHES_KEPT_MAX = 6
 """Folders of older sources that are kept beside the current one; the least recently made go first."""
 

@@ -27,7 +27,7 @@ TOPIC = "signals"
 REGULAR = 2
 HOUR_S, DAY_S = 3_600, 86_400
 FEATURES = wire.HEADERS["FeatureFrame"]
-PASSED_OVER = (wire.HEADERS["MarketEvent"],)
+PASSED_OVER = tuple(wire.HEADERS[name] for name in ("MarketEvent", "ChainFrame", "SurfaceFrame"))
 
 PRIORITIES = {
     #               expires within an hour, within a day, later

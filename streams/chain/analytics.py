@@ -1,0 +1,129 @@
+"""The analytics stage whole: bars and indicators of every underlying (streams/bars), chains of those with options.
+
+Bars take each batch first, in their kernel; what is not of bars (options, events) and the frames of underlyings that
+have options then go to their chains, record by record. Without options a batch costs one more look at each head. What a
+record causes comes out bars first.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas import wire
+from schemas.records import BarFrame, ChainFrame, MarketEvent, OptionFrame, SurfaceFrame, TickFrame
+from streams.bars.analytics import TOPIC, Analytics
+from streams.bars.params import Params as BarParams
+from streams.chain.scan import Scan
+from streams.options.rates import RateCurves, curves_of
+from streams.stage import Fold, Output, RecordError, Rejected, RejectReason
+
+MS_NS, SECOND_NS = 1_000_000, 1_000_000_000
+PREFIX = "chain/"
+"""Of state keys; no key of bars begins so."""
+
+
+@dataclass(frozen=True)
+class Params(BarParams):
+    """Those of bars, and of chains. chain_step_ms: changes of contracts and surface are told at its multiples of event
+    time, at most. chain_whole_s: how often every contract is told. rates: zero curves by the day from which they hold,
+    as [rates] of the config, which is taken where there are none here.
+    """
+
+    chain_step_ms: int = 250
+    chain_whole_s: int = 60
+    rates: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.chain_step_ms <= 60_000 or 60_000 % self.chain_step_ms:
+            raise ValueError(f"chain_step_ms must divide a minute, was {self.chain_step_ms}")
+        if self.chain_whole_s < 1:
+            raise ValueError(f"chain_whole_s must be >= 1, was {self.chain_whole_s}")
+        self.curves()
+
+    def curves(self) -> RateCurves:
+        """Return the zero curves; ValueError where one cannot be used."""
+        return curves_of(self.rates)
+
+
+class ChainAnalytics:
+    """The fold: see streams/stage.py. counters: those of bars, and `chain_rejects`."""
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
+        self._bars = Analytics(params)
+        self._scan = Scan()
+        self._chains: Any = None
+        """None until there are options, or news of an underlying: the chain's modules take a second to load."""
+        self._new_watch = False
+        self.counters = self._bars.counters
+        self.names = self._bars.names
+
+    def apply(self, payloads: Sequence[bytes]) -> Sequence[Output | Rejected]:
+        """Advance over payloads in log order; return outputs sorted by at. Never raises for a bad record."""
+        out = self._bars.apply(payloads)
+        wanted = self._scan.of_use(self._bars)
+        if not wanted:
+            return out
+        refused = {one.at for one in out if isinstance(one, Rejected)}
+        more: list[Output | Rejected] = []
+        while wanted:
+            at = wanted.pop(0)
+            if at in refused:
+                continue
+            more += self._one(at, payloads[at])
+            if self._new_watch:
+                self._new_watch = False
+                wanted = self._scan.of_use(self._bars, at + 1)
+        # Both are sorted by at, and the sort is stable: bars come first.
+        return sorted((*out, *more), key=lambda one: one.at) if more else out
+
+    def _one(self, at: int, payload: bytes) -> Iterator[Output | Rejected]:
+        try:
+            for frame in self._frames(payload):
+                yield Output(at, TOPIC, None, frame.symbol.encode(), wire.encode(frame))
+        except RecordError as error:
+            yield Rejected(at, error.reason, error.detail)
+        except Exception as error:  # a bug in a chain must not stop the pipeline: it is alarmed and named
+            yield Rejected(at, RejectReason.BUG, f"{type(error).__name__}: {error}")
+
+    def _frames(self, payload: bytes) -> Iterator[ChainFrame | SurfaceFrame]:
+        from streams.chain.fold import Chains, decoded
+
+        record = decoded(payload)
+        if self._chains is None:
+            self._chains = self._new_chains()
+        chains: Chains = self._chains
+        if isinstance(record, MarketEvent):
+            yield from chains.take_event(record)
+        elif isinstance(record, TickFrame | BarFrame | OptionFrame):
+            yield from chains.take_frame(payload, record)
+            if isinstance(record, OptionFrame):
+                self._new_watch = self._scan.watch(record.symbol)
+
+    def changed(self) -> dict[str, bytes | None]:
+        """Return the encoded state of every key changed since the last call."""
+        of_chains = {} if self._chains is None else self._chains.saved()
+        return self._bars.changed() | {f"{PREFIX}{name}": data for name, data in of_chains.items()}
+
+    def load(self, state: Mapping[str, bytes]) -> None:
+        """Replace all state by what `changed` returned; ValueError where it is of another layout."""
+        self._bars.load({key: data for key, data in state.items() if not key.startswith(PREFIX)})
+        own = {key.removeprefix(PREFIX): data for key, data in state.items() if key.startswith(PREFIX)}
+        self._scan = Scan()
+        self._chains = None
+        if own:
+            self._chains = self._new_chains()
+            self._chains.load(own)
+            for symbol in self._chains.watched():
+                self._scan.watch(symbol)
+
+    def _new_chains(self) -> Any:
+        from streams.chain.fold import Chains
+
+        params = self._params
+        return Chains(params.curves(), params.chain_step_ms * MS_NS, params.chain_whole_s * SECOND_NS)
+
+
+def make(params: Params, partition: int, partitions: int) -> Fold:
+    """Return the fold of a partition; ValueError for parameters that make no sense."""
+    return ChainAnalytics(params)
