@@ -191,10 +191,16 @@ def _wait_until_ready(broker: Broker) -> None:
         time.sleep(POLL_S)
     from confluent_kafka.admin import AdminClient
 
-    if not AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=READY_S_MAX).brokers:
-        raise BrokerError(
-            f"it listens on {broker.bootstrap}, but names no broker; see {broker.data_dir / 'server.log'}"
-        )
+    # It listens before it is registered with its own controller: until then it names no broker.
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    while not admin.list_topics(timeout=READY_S_MAX).brokers:
+        if not broker.is_running():
+            raise _diagnosis(broker)
+        if time.monotonic() > deadline_s:
+            raise BrokerError(
+                f"it listens on {broker.bootstrap}, but names no broker; see {broker.data_dir / 'server.log'}"
+            )
+        time.sleep(POLL_S)
 
 
 def _diagnosis(broker: Broker) -> BrokerError:
