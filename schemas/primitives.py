@@ -61,6 +61,10 @@ def read_long(data: bytes, pos: int) -> tuple[int, int]:
     pos += 1
     if byte < 0x80:
         return (byte >> 1) ^ -(byte & 1), pos
+    second = data[pos]
+    if second < 0x80:
+        raw = byte & 0x7F | second << 7
+        return (raw >> 1) ^ -(raw & 1), pos + 1
     if len(data) >= pos + 8:
         spread, last = _NINE.unpack_from(data, pos - 1)
         if spread & _GO_ON == _GO_ON and last < 0x80:  # nine bytes, as in long()

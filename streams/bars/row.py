@@ -38,12 +38,20 @@ class OneRow(NamedTuple):
 
 def read_row(payload: bytes) -> OneRow | None:
     """Return the row of a canonical frame of one row, whose names and values are left unread; None for all else."""
+    if not payload.startswith(HEADER):
+        return None
     try:
-        if not payload.startswith(HEADER):
-            return None
         length, pos = read_length(payload, wire.HEADER_BYTES)
         symbol = payload[pos : (pos := pos + length)]
         interval_ns, pos = read_long(payload, pos)
+    except (IndexError, ValueError):
+        return None
+    return row_at(payload, pos, symbol, interval_ns)
+
+
+def row_at(payload: bytes, pos: int, symbol: bytes, interval_ns: int) -> OneRow | None:
+    """As read_row, of a frame whose symbol and interval were read: pos is the position behind them."""
+    try:
         event_ns, pos = read_long(payload, pos)
         deltas, a, open_, b, c, high, d, e, low, f, g, close, h, i = _PRICES.unpack_from(payload, pos)
         if deltas != _ONE or (a, b, c, d, e, f, g, h, i) != (2, 0, 2, 0, 2, 0, 2, 0, 2):

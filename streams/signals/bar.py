@@ -4,14 +4,17 @@ What is not canonical, or has a figure out of its bounds, gives None: the caller
 wrong with it. Both ways give the same row: a test holds that.
 """
 
+from collections.abc import Collection
 from struct import Struct
 from typing import NamedTuple
 
 from schemas import wire
-from schemas.primitives import read_array, read_long, read_text
-from streams.bars.row import HEADER, OneRow, read_row
+from schemas.primitives import long, read_array, read_length, read_long, read_text
+from streams.bars.row import HEADER, OneRow, row_at
 from streams.checks import INFINITY
 from streams.signals.strategy import Row
+
+PASSED_OVER = tuple(wire.HEADERS[name] for name in ("MarketEvent", "ChainFrame", "SurfaceFrame"))
 
 
 class Bar(NamedTuple):
@@ -32,17 +35,41 @@ class Names(NamedTuple):
 class BarReader:
     """Reads a payload for the signals stage: a Bar where that is possible, else what wire.decode gives.
 
-    It keeps the names of the last frame that it read, as bytes: those of the next are seldom others.
+    intervals: nanoseconds; frames of others are of no use. It keeps the names of the last frame that it read, as bytes:
+    those of the next are seldom others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, intervals: Collection[int]) -> None:
+        self._intervals = frozenset(intervals)
+        self._known = tuple((long(interval_ns), interval_ns) for interval_ns in sorted(self._intervals))
+        self._wanted = tuple(text for text, _ in self._known)
         self._names = Names(b"", (), Struct(""))
+
+    def skip(self, payload: bytes) -> bool:
+        """Return whether it is an event, or a frame of bars that no strategy reads."""
+        if not payload.startswith(HEADER):
+            return payload.startswith(PASSED_OVER)
+        try:
+            if payload.startswith(self._wanted, _behind_symbol(payload)):
+                return False
+            length, pos = read_length(payload, wire.HEADER_BYTES)
+            return read_long(payload, pos + length)[0] not in self._intervals
+        except (IndexError, wire.WireError):
+            return False  # decode will say what is wrong with it
 
     def read(self, payload: bytes) -> object:
         """Return the bar or record; WireError as wire.decode."""
-        row = read_row(payload) if payload.startswith(HEADER) else None
+        row = self._row(payload) if payload.startswith(HEADER) else None
         found = self._bar(payload, row) if row is not None and _usual(row) else None
         return found if found is not None else wire.decode(payload)
+
+    def _row(self, payload: bytes) -> OneRow | None:
+        """As read_row, for the intervals that are wanted."""
+        pos = _behind_symbol(payload)
+        for text, interval_ns in self._known:
+            if payload.startswith(text, pos):
+                return row_at(payload, pos + len(text), payload[wire.HEADER_BYTES + 1 : pos], interval_ns)
+        return None
 
     def _bar(self, payload: bytes, one: OneRow) -> Bar | None:
         if not self._names.head or not payload.startswith(self._names.head, one.names_at):
@@ -60,6 +87,12 @@ class BarReader:
             one.interval_ns,
             Row(symbol, event_ns, open_, high, low, close, volume, bid, ask, session, named),
         )
+
+
+def _behind_symbol(payload: bytes) -> int:
+    """Return where the interval of a frame begins; beyond its end where the symbol's length is not one byte."""
+    n = payload[wire.HEADER_BYTES] if len(payload) > wire.HEADER_BYTES else 0x81
+    return len(payload) if n & 0x81 else wire.HEADER_BYTES + 1 + (n >> 1)
 
 
 def _usual(row: OneRow) -> bool:

@@ -9,12 +9,10 @@
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas import wire
-from schemas.primitives import read_length, read_long
 from schemas.records import Direction, Evidence, FeatureFrame, Grade, MarketEvent, Priority, Record, Signal
 from streams.checks import bad, not_negative, positive, positive_or_unknown, unexpected
 from streams.fold import PureFold
@@ -26,8 +24,6 @@ from streams.stage import Emit, Step
 TOPIC = "signals"
 REGULAR = 2
 HOUR_S, DAY_S = 3_600, 86_400
-FEATURES = wire.HEADERS["FeatureFrame"]
-PASSED_OVER = tuple(wire.HEADERS[name] for name in ("MarketEvent", "ChainFrame", "SurfaceFrame"))
 
 PRIORITIES = {
     #               expires within an hour, within a day, later
@@ -106,23 +102,13 @@ STATE: dict[str, type] = {"ideas": Ideas, **{name: strategy.state_type for name,
 
 def make(params: Params, partition: int, partitions: int) -> PureFold:
     """Return the fold of one partition."""
-    return PureFold(advance, params, STATE, skip=skip_of(params), read=BarReader().read)
+    reader = BarReader(intervals_of(params))
+    return PureFold(advance, params, STATE, skip=reader.skip, read=reader.read)
 
 
-def skip_of(params: Params) -> Callable[[bytes], bool]:
-    """Return what says of a payload that it is an event, or a frame of bars that no strategy reads."""
-    intervals = frozenset(built.interval_s * SECOND_NS for built in params.built.values())
-
-    def skip(payload: bytes) -> bool:
-        if not payload.startswith(FEATURES):
-            return payload.startswith(PASSED_OVER)
-        try:
-            length, pos = read_length(payload, wire.HEADER_BYTES)
-            return read_long(payload, pos + length)[0] not in intervals
-        except (IndexError, wire.WireError):
-            return False  # decode will say what is wrong with it
-
-    return skip
+def intervals_of(params: Params) -> frozenset[int]:
+    """Return the lengths of the bars that strategies read, nanoseconds."""
+    return frozenset(built.interval_s * SECOND_NS for built in params.built.values())
 
 
 def advance(state: Mapping[str, Any], record: Record | Bar, params: Params) -> Step:
@@ -206,8 +192,8 @@ def rows(frame: FeatureFrame) -> Iterator[Row]:
 def _run(state: Mapping[str, Any], changed: dict[str, Any], name: str, row: Row, params: Params) -> list[Emit]:
     """Run one strategy over one bar; put what changes into `changed`; return its signal, if any."""
     strategy, own = STRATEGIES[name], params.built[name]
-    missing = [column for column in strategy.reads(own) if column not in row.values]
-    if missing:
+    if not all(map(row.values.__contains__, strategy.reads(own))):
+        missing = [column for column in strategy.reads(own) if column not in row.values]
         raise bad(f"indicators of {name}", f"without {', '.join(missing)}", "among the frame's names")
     key, ideas_key = f"{name}/{row.symbol}", f"ideas/{name}/{row.symbol}"
     before = changed.get(key) or state.get(key) or strategy.state_type()

@@ -13,7 +13,6 @@ those of some weeks; at s, target and stop are s times as far and the lifetime s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from schemas.records import Direction
@@ -25,8 +24,7 @@ CALENDAR_S_PER_SESSION = 120_960
 """Five sessions in seven days: 1.4 days."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A closed bar with its indicators. Prices in quote currency; bid and ask NaN when unknown.
 
     values: indicator outputs by name, NaN before one is warm.

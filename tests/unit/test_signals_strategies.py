@@ -1,7 +1,5 @@
 """The strategies on bars whose answer is known by hand."""
 
-from dataclasses import replace
-
 import pytest
 
 from schemas.records import Direction
@@ -91,7 +89,7 @@ def test_no_breakout(bars: tuple[Row, ...], why: str) -> None:
 def test_no_breakout_without_trend_or_before_it_is_warm(column: str, value: float) -> None:
     """NaN and 0 of any indicator give no idea, and no error."""
     last = row(3, 101.5, volume=200)
-    assert momentum(*QUIET, replace(last, values={**last.values, column: value})) is None
+    assert momentum(*QUIET, last._replace(values={**last.values, column: value})) is None
 
 
 def test_the_channel_forgets_old_bars() -> None:
@@ -111,7 +109,7 @@ def squeeze(*bars: Row) -> Idea | None:
 
 def released(bar: Row) -> Row:
     """Return the bar with bands wider than the channel."""
-    return replace(bar, values={**bar.values, "bollinger_20_2_upper": 103.0, "bollinger_20_2_lower": 97.0})
+    return bar._replace(values={**bar.values, "bollinger_20_2_upper": 103.0, "bollinger_20_2_lower": 97.0})
 
 
 def test_a_release_upwards_is_long() -> None:
@@ -139,16 +137,16 @@ def test_no_release() -> None:
     assert squeeze(*QUIET, loud) is None
     assert squeeze(released(QUIET[0]), released(QUIET[1]), QUIET[2], released(loud)) is None
     assert squeeze(*QUIET, released(row(3, 100.1, high=101.0, low=99.0))) is None
-    cold = replace(loud, values={**loud.values, "bollinger_20_2_upper": NAN})
-    assert squeeze(*(replace(bar, values=cold.values) for bar in QUIET), released(loud)) is None
+    cold = loud._replace(values={**loud.values, "bollinger_20_2_upper": NAN})
+    assert squeeze(*(bar._replace(values=cold.values) for bar in QUIET), released(loud)) is None
     no_range = released(loud)
-    assert squeeze(*QUIET, replace(no_range, values={**no_range.values, "atr_14": 0.0})) is None
+    assert squeeze(*QUIET, no_range._replace(values={**no_range.values, "atr_14": 0.0})) is None
 
 
 def test_the_squeeze_is_measured_against_a_channel_of_one_and_a_half_ranges() -> None:
     """Bands at 1.6 are inside Keltner's 2 but outside 1.5: no squeeze."""
     wide = tuple(
-        replace(bar, values={**bar.values, "bollinger_20_2_upper": 101.6, "bollinger_20_2_lower": 98.4})
+        bar._replace(values={**bar.values, "bollinger_20_2_upper": 101.6, "bollinger_20_2_lower": 98.4})
         for bar in QUIET
     )
     assert squeeze(*wide, released(row(3, 101.0, volume=300, high=101.0, low=99.0))) is None
