@@ -18,6 +18,7 @@ from bench.recording import FRAMES, SYMBOL, Repeated, recorded_days
 from connectors.sources.record import SourceRecord
 from streams.log.filter import IdFilter, split_headers
 from streams.log.reader import read
+from streams.runtime import garbage
 from streams.runtime.memory import MemoryPipeline
 from streams.runtime.task import Outbound
 
@@ -70,6 +71,7 @@ def run(context: Context) -> None:
     begun_s = time.perf_counter()
     play(frames[:200])
     compile_s = time.perf_counter() - begun_s
+    garbage.settle()  # as `aiots backtest` does
     context.say(f"{SECTION}: {ticks:,} ticks in {len(frames):,} records")
     seconds, outputs = [], 0
     for _ in range(context.rounds):

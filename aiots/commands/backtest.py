@@ -101,6 +101,7 @@ def _play(config: Config, source: "Source", as_json: bool) -> None:
 
 def _run(config: Config, feed: Callable[["MemoryPipeline"], None], as_json: bool, about: dict[str, Any]) -> None:
     from aiots.report import WATCHED, Report
+    from streams.runtime import garbage
     from streams.runtime.memory import MemoryPipeline
     from streams.topology import STAGES
 
@@ -116,6 +117,7 @@ def _run(config: Config, feed: Callable[["MemoryPipeline"], None], as_json: bool
     began_s = time.perf_counter()
     pipeline = MemoryPipeline(params, config.partitions, observe)
     publish_mandates(config, pipeline)
+    garbage.settle()
     ready_s = time.perf_counter()
     feed(pipeline)
     pipeline.finish()

@@ -5,7 +5,6 @@ wrong with the world (broker gone, fenced, a gap in the log) ends the process lo
 and start is recovery.
 """
 
-import gc
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -17,6 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from schemas.topics import full_name
 from streams.log.producer import BrokenLogError, LogProducer, client_name
+from streams.runtime import garbage
 from streams.runtime.archive import day_of
 from streams.runtime.consumer import consumer_settings
 from streams.runtime.fetch import Applied, make_fetch
@@ -35,7 +35,6 @@ GROUP_SECONDS = 0.02
 IDLE_SECONDS = 0.02
 """A turn's wait while partitions are not yet all there: it is what a restart waits for."""
 KERNELS_SECONDS_SAID = 5.0
-GARBAGE_OBJECTS = 50_000
 ABORTED_CHECKPOINTS_MAX = 20
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 _GONE_SECONDS_MAX = 60.0
@@ -106,9 +105,7 @@ class StageProcess:
         self._consumer.subscribe(
             list(self._logical), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
-        # What is loaded now stays; what a batch makes is freed by its counts. Looking for cycles cost 10 % of the loop.
-        gc.freeze()
-        gc.set_threshold(GARBAGE_OBJECTS, 20, 100)
+        garbage.settle()
         log.info("stage.started", stage=self._stage.name, slot=self._options.slot, code=self._build.code)
         try:
             while not self._stopping:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from schemas import wire
 from schemas.primitives import read_length, read_long
 from schemas.records import MarketEvent, MarketEventKind
-from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Headers, Place
+from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Headers, Place, parse_place
 from streams.runtime.options import fold_factory, make_params, stage_named
 from streams.runtime.source import code_version
 from streams.runtime.task import Outbound, Task, TaskKey
@@ -91,6 +91,65 @@ class Inbox:
         return self.task.apply(batch)
 
 
+class FedCauses(NamedTuple):
+    """Offsets and ids of a source's records; first: offset of the first of them."""
+
+    records: Sequence[Feed]
+    first: int
+
+    def __getitem__(self, index: int) -> tuple[int, bytes]:  # type: ignore[override]  # a Causes
+        record = self.records[index]
+        return self.first + index, id_text(record)
+
+
+class MarketInbox(Inbox):
+    """The end of a market partition, to which sources feed records.
+
+    Those that follow the newest of their origin are taken as they are (fed): nothing of their headers needs to be
+    written and read again. A batch with any other goes the way of every record (waiting), whose filter decides.
+    """
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.fed: list[Feed] = []
+        self._newest: dict[str, Place] = {}
+
+    def feed(self, record: Feed) -> None:
+        """Append a source's record."""
+        origin, previous = record.origin, record.previous
+        if self.waiting or previous is None or self._newest.get(origin) != previous:
+            self.put(record.payload, headers_of_feed(record))
+            return
+        self._newest[origin] = record.place
+        self.fed.append(record)
+        self.end += 1
+
+    def put(self, value: bytes, headers: Headers) -> None:
+        """Append a record under its headers."""
+        if self.fed:
+            fed, self.fed = self.fed, []
+            self.end -= len(fed)
+            for record in fed:
+                super().put(record.payload, headers_of_feed(record))
+        super().put(value, headers)
+
+    def payloads(self) -> list[bytes]:
+        """Return what waits."""
+        return [record.payload for record in self.fed] or [record.value() for record in self.waiting]
+
+    def advance(self) -> list[Outbound]:
+        """Fold what waits."""
+        if not self.fed:
+            out = super().advance()
+            self._newest = {name.decode(): parse_place(place) for name, place in self.task.filter.places().items()}
+            return out
+        fed, self.fed = self.fed, []
+        for origin, place in {record.origin: record.place for record in fed}.items():
+            self.task.filter.put(origin.encode(), b"%d.%d" % place)
+        causes = FedCauses(fed, self.end - len(fed))
+        return self.task.apply_accepted([record.payload for record in fed], causes, self.end)
+
+
 class MemoryPipeline:
     """Feed market records, in the order of their log; every record that a stage appends goes to `observe`.
 
@@ -108,20 +167,23 @@ class MemoryPipeline:
         self.partitions = partitions
         self._observe = observe
         self._inboxes: dict[tuple[str, str, int], Inbox] = {}
+        self._market: list[MarketInbox] = []
         self._inboxes_of: dict[tuple[str, int], list[Inbox]] = {}
         for stage in STAGES:
             made = make_params(stage, params.get(stage.name, {}))
             for topic in stage.reads:
                 for partition in range(partitions):
-                    inbox = Inbox(memory_task(stage, made, topic, partition, partitions))
+                    task = memory_task(stage, made, topic, partition, partitions)
+                    inbox = Inbox(task)
+                    if topic == MARKET:
+                        inbox = MarketInbox(task)
+                        self._market.append(inbox)
                     self._inboxes[stage.name, topic, partition] = inbox
                     self._inboxes_of.setdefault((topic, partition), []).append(inbox)
-        self._market = [self._inboxes["analytics", MARKET, partition] for partition in range(partitions)]
         self._order_paths = [
             [self._inboxes[name, stage_named(name).reads[0], partition] for name in ORDER_PATH]
             for partition in range(partitions)
         ]
-        self._last: list[tuple[Place, bytes]] = [((-1, -1), b"")] * partitions
         self._waiting, self._waiting_max = 0, BATCH_RECORDS * partitions
         self._heard_ns = [-1] * partitions
         self._released_ns = -1
@@ -136,21 +198,15 @@ class MemoryPipeline:
 
     def feed(self, record: Feed) -> None:
         """Append a source's record to the market topic."""
-        place, previous, partition = record.place, record.previous, record.partition
-        text = b"%d.%d" % place
-        headers: Headers = [(ID_HEADER, b"%s:%s" % (record.origin.encode(), text))]
-        if previous is not None:
-            # Mostly the place of the record before this one, whose text is at hand.
-            last, before = self._last[partition]
-            headers.append((PREVIOUS_HEADER, before if last == previous else b"%d.%d" % previous))
-        self._last[partition] = (place, text)
-        self.feed_raw(partition, record.payload, headers)
+        self._market[record.partition].feed(record)
+        self._count()
 
     def feed_raw(self, partition: int, payload: bytes, headers: Headers) -> None:
         """Append a record as it stood in a log."""
-        inbox = self._market[partition]
-        inbox.waiting.append(MemoryRecord(inbox.end, payload, headers))
-        inbox.end += 1
+        self._market[partition].put(payload, headers)
+        self._count()
+
+    def _count(self) -> None:
         self._waiting += 1
         if self._waiting >= self._waiting_max:
             self._fold_market()
@@ -172,7 +228,7 @@ class MemoryPipeline:
         """Fold the market records that wait, and let into the book what their heartbeats allow."""
         self._waiting = 0
         for partition, market in enumerate(self._market):
-            self._heard_ns[partition] = heard_ns(market.waiting, self._heard_ns[partition])
+            self._heard_ns[partition] = heard_ns(market.payloads(), self._heard_ns[partition])
             for out in market.advance():
                 self._deliver(out)
             self._drain(PER_UNDERLYING[1:], partition)
@@ -228,10 +284,22 @@ class MemoryPipeline:
                     self._put(out)
 
 
-def heard_ns(records: Sequence[MemoryRecord], before_ns: int) -> int:
+def id_text(record: Feed) -> bytes:
+    """Return the id of a source's record, as in its header."""
+    return b"%s:%d.%d" % (record.origin.encode(), *record.place)
+
+
+def headers_of_feed(record: Feed) -> Headers:
+    """Return the headers of a source's record."""
+    headers: Headers = [(ID_HEADER, id_text(record))]
+    if record.previous is not None:
+        headers.append((PREVIOUS_HEADER, b"%d.%d" % record.previous))
+    return headers
+
+
+def heard_ns(payloads: Sequence[bytes], before_ns: int) -> int:
     """Return the event time of the last heartbeat of a whole partition among market records, else that of before."""
-    for record in reversed(records):
-        payload = record.value()
+    for payload in reversed(payloads):
         if payload.startswith(EVENT_HEADER):
             try:
                 event = wire.decode(payload)

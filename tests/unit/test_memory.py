@@ -8,9 +8,9 @@ from connectors.sources.record import SourceRecord
 from connectors.sources.sim import open_sim
 from schemas import wire
 from schemas.records import MarketEvent, MarketEventKind
-from streams.log.filter import split_headers
+from streams.log.filter import GapError, split_headers
 from streams.runtime import memory
-from streams.runtime.memory import MemoryPipeline, MemoryRecord, event_ns_of, heard_ns
+from streams.runtime.memory import MemoryPipeline, event_ns_of, headers_of_feed, heard_ns
 from streams.runtime.task import Outbound
 from tests.orderpath_rig import at, mandate, mark, signal
 
@@ -73,6 +73,39 @@ def test_the_last_heartbeat_of_a_partition_counts() -> None:
     beat = MarketEventKind.HEARTBEAT
     payloads = [record(beat, 1), record(beat, 2), record(beat, 3, "SPY"), record(MarketEventKind.HALT, 4)]
     payloads.append(record(beat, 5)[:-3])
-    found = [MemoryRecord(offset, payload, []) for offset, payload in enumerate(payloads)]
-    assert heard_ns(found, 7) == at(2)
-    assert heard_ns(found[2:], 7) == 7
+    assert heard_ns(payloads, 7) == at(2)
+    assert heard_ns(payloads[2:], 7) == 7
+
+
+def test_duplicates_and_foreign_records_between_a_sources_own_are_judged_as_in_a_log() -> None:
+    """Fed, or as raw records under the same headers: what comes out is the same, and so is what is dropped."""
+    records = list(open_sim(seed=3, days=1, rate=20.0, minutes=3).records(1))
+    mixed = [*records[:700], *records[650:700], *records[690:]]
+    seen: list[list[Outbound]] = [[], []]
+    fed, raw = (MemoryPipeline(PARAMS, 1, out.append) for out in seen)
+    for number, record in enumerate(mixed):
+        fed.feed(record)
+        raw.feed_raw(0, record.payload, headers_of_feed(record))
+        if number % 300 == 299:
+            fed.feed_raw(0, b"junk", [])
+            raw.feed_raw(0, b"junk", [])
+    fed.finish()
+    raw.finish()
+    assert seen[0] == seen[1]
+    for one, other in zip(fed.tasks(), raw.tasks(), strict=True):
+        assert one.snapshot({}) == other.snapshot({})
+        assert one.counters == other.counters
+    assert next(iter(fed.tasks())).counters.duplicates_dropped == 60
+    assert next(iter(fed.tasks())).counters.rejects == {"not_framed": len(mixed) // 300}
+
+
+def test_a_gap_in_a_sources_records_is_noticed() -> None:
+    """A record that names a predecessor which never came stops the run, as it stops a stage."""
+    records = list(open_sim(seed=3, days=1, rate=20.0, minutes=3).records(1))
+    pipeline = MemoryPipeline(PARAMS, 1, lambda out: None)
+    for record in records[:600]:
+        pipeline.feed(record)
+    for record in records[605:700]:  # fewer than a batch
+        pipeline.feed(record)
+    with pytest.raises(GapError):
+        pipeline.finish()
