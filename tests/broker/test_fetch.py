@@ -12,6 +12,7 @@ from streams.log.filter import GapError
 from streams.log.producer import producer_settings
 from streams.numerics.jit import DISABLED
 from streams.runtime.fetch import Fetch, MessageFetch, make_fetch
+from streams.runtime.native.ahead import Ahead, Found
 from streams.runtime.native.library import library
 from streams.runtime.task import Outbound, Task, TaskKey
 from streams.stage import Output, Rejected, RejectReason
@@ -135,6 +136,94 @@ def test_both_ways_give_the_same(
     counters = [counters for _, counters in results[1][1].values()]
     assert sum(one.duplicates_dropped for one in counters) > 10
     assert sum(one.rejects["bad_value"] for one in counters) > 10
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
+    """What was taken ahead so far."""
+    found: list[Found] = []
+    wait = Ahead.wait
+
+    def noted(self: Ahead) -> Found:
+        found.append(wait(self))
+        return found[-1]
+
+    monkeypatch.setattr(Ahead, "wait", noted)
+    return found
+
+
+def numbers(out: Sequence[Outbound]) -> list[int]:
+    return [int(one.payload) for one in out]
+
+
+@needs_native
+def test_what_is_taken_ahead_is_what_comes_next(
+    broker: Mapping[str, str], topics: Callable[..., str], ahead: list[Found]
+) -> None:
+    """Far behind, batches are taken on a thread: the same records, also where one among them is unusual."""
+    topic = f"{topics(PARTITIONS)}.market.ticks"
+    count, twice = 6_000, {600, 1_499, 1_500, 3_750}
+    records: list[tuple[int, bytes | None, Headers]] = []
+    for n in range(count):
+        records += [(0, b"%d" % n, usual("a", n))] * (1 + (n in twice))
+    write(broker, topic, records)
+    fetch, task = make_fetch(broker, loud, joined=True), task_of(0)
+    out = read(fetch, topic, {0: task}, {0: len(records)})
+    fetch.close()
+    assert numbers(out[0]) == list(range(count))
+    assert task.counters.duplicates_dropped == len(twice)
+    assert sum(one.taken for one in ahead) > 1_000
+    assert any(0 < one.taken < one.count for one in ahead)
+
+
+@needs_native
+def test_partitions_may_stop_and_start_while_records_are_taken_ahead(
+    broker: Mapping[str, str], topics: Callable[..., str], ahead: list[Found]
+) -> None:
+    """What was taken for a task that has gone is given back; whoever comes next begins where its own task stands."""
+    topic = f"{topics(PARTITIONS)}.market.ticks"
+    write(broker, topic, [(p, b"%d" % n, usual("a", n)) for n in range(3_000) for p in range(PARTITIONS)])
+    fetch = make_fetch(broker, loud, joined=True)
+    tasks = {partition: task_of(partition) for partition in range(PARTITIONS)}
+    out: dict[int, list[Outbound]] = {partition: [] for partition in tasks}
+    for partition, task in tasks.items():
+        fetch.start(topic, partition, task)
+    draw, deadline_s = random.Random(5), time.monotonic() + 60.0
+    while any(task.position < 3_000 for task in tasks.values()):
+        assert time.monotonic() < deadline_s, "not everything was read"
+        for applied in fetch.turn(0.1, 100):
+            out[applied.place[1]] += applied.outputs
+        if draw.random() < 0.3:
+            partition = draw.randrange(PARTITIONS)
+            fetch.stop(topic, partition)
+            if draw.random() < 0.2:  # another process had it for a while, and lost all it did
+                tasks[partition], out[partition] = task_of(partition), []
+            fetch.start(topic, partition, tasks[partition])
+    fetch.close()
+    for partition in tasks:
+        assert numbers(out[partition]) == list(range(3_000))
+    assert sum(one.taken for one in ahead) > 1_000
+
+
+@needs_native
+def test_a_fetch_may_be_closed_while_records_are_taken_ahead(
+    broker: Mapping[str, str], topics: Callable[..., str], ahead: list[Found]
+) -> None:
+    """It gives back what it holds and returns."""
+    topic = f"{topics(PARTITIONS)}.market.ticks"
+    records = [(0, b"%d" % n, usual("a", n)) for n in range(1_000)]
+    write(broker, topic, [*records[:150], records[149], *records[150:]])
+    fetch, task = make_fetch(broker, loud, joined=True), task_of(0)
+    fetch.start(topic, 0, task)
+    deadline_s = time.monotonic() + 60.0
+    while not task.position:
+        assert time.monotonic() < deadline_s, "nothing was read"
+        time.sleep(0.2)  # so that a full batch is there, and the next
+        for _ in fetch.turn(0.1, 100):
+            pass
+    fetch.close()
+    assert task.position == 100
+    assert [(one.count, one.taken) for one in ahead] == [(100, 50)]
 
 
 @pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_native)])

@@ -1,19 +1,22 @@
-"""Fetch by librdkafka's own messages: runs of usual records go through one kernel, the others one by one."""
+"""Fetch by librdkafka's own messages: runs of usual records go through one kernel, the others one by one.
+
+While a full batch is folded, the next one is taken on a thread (ahead.py), so a stage that lags behind folds all the
+time.
+"""
 
 import ctypes
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from confluent_kafka import KafkaError
 from numpy.typing import NDArray
 
-from streams.joined import Joined
 from streams.log.filter import IdFilter, split_headers
 from streams.log.reader import reader_settings
-from streams.numerics.memory import PADDING
 from streams.runtime.fetch import ANSWER_SECONDS_MAX, FETCH_SETTINGS, Applied, OnError
 from streams.runtime.native import kernel
+from streams.runtime.native.ahead import Ahead, Batch, Found
 from streams.runtime.native.library import Client, addresses
 from streams.runtime.task import Outbound, Task
 
@@ -70,17 +73,18 @@ def _headers(library: ctypes.CDLL, address: int) -> list[tuple[str, bytes | None
 
 
 class _Owned:
-    """A task and the table of the origins that its filter knows."""
+    """A task and the table of the origins that its filter knows. words: by batch, see kernel.py."""
 
-    def __init__(self, task: Task, topic: int, partition: int, shared: NDArray[np.int64]) -> None:
+    def __init__(self, task: Task, topic: int, partition: int, batches: Sequence[Batch]) -> None:
         self.task = task
         self.place = np.array([topic, partition, task.position], np.int64)
         self.origins = np.zeros((kernel.ORIGINS_MAX, kernel.ORIGIN_BYTES + 1), np.uint8)
         self.places = np.zeros((kernel.ORIGINS_MAX, kernel.PLACE_BYTES + 1), np.uint8)
-        self.words = np.zeros(kernel.WORDS, np.int64)
-        self.words[: kernel.SHARED_WORDS] = shared
-        for word, array in ((kernel.PLACE, self.place), (kernel.ORIGINS, self.origins), (kernel.PLACES, self.places)):
-            self.words[word] = array.ctypes.data
+        self.words = [batch.words.copy() for batch in batches]
+        for words in self.words:
+            words[kernel.PLACE] = self.place.ctypes.data
+            words[kernel.ORIGINS] = self.origins.ctypes.data
+            words[kernel.PLACES] = self.places.ctypes.data
         self.names: list[bytes] = []
         self._oldest = 0
         for origin in list(task.filter.places())[-kernel.ORIGINS_MAX :]:
@@ -120,16 +124,17 @@ def _put(row: NDArray[np.uint8], text: bytes) -> None:
     row[-1] = len(text)
 
 
-class _Causes:
-    """Offset and id of each record of a run, made when asked for: most records cause no output."""
+_Known = Mapping[tuple[int, int], tuple[tuple[str, int], _Owned]]
+"""What is fetched, by the topic's handle and partition."""
 
-    def __init__(self, offsets: NDArray[np.int64], ids: NDArray[np.uint8]) -> None:
-        self._offsets, self._ids = memoryview(offsets), memoryview(ids.reshape(-1))
 
-    def __getitem__(self, index: int) -> tuple[int, bytes]:
-        start = index * kernel.ID_BYTES
-        end = start + self._ids[start + kernel.ID_BYTES - 1]
-        return self._offsets[index], bytes(self._ids[start:end])
+class _Asked(NamedTuple):
+    """Which batch, and what was fetched when it was asked for; place, owned: for whom it is taken ahead."""
+
+    number: int
+    known: _Known
+    place: tuple[str, int] = ("", -1)
+    owned: _Owned | None = None
 
 
 class NativeFetch:
@@ -143,50 +148,36 @@ class NativeFetch:
         self._library = library
         self._client = Client(library, settings)
         self._owned: dict[tuple[str, int], _Owned] = {}
-        self._by_handle: dict[tuple[int, int], tuple[tuple[str, int], _Owned]] = {}
-        self._pointers = np.zeros(RECORDS_MAX, np.int64)
-        self._slots = np.zeros(8, np.int64)
-        self._data = np.zeros(BYTES_MAX + PADDING, np.uint8)
-        self._bounds = np.zeros(RECORDS_MAX + 1, np.int64)
-        self._offsets = np.zeros(RECORDS_MAX, np.int64)
-        self._ids = np.zeros((RECORDS_MAX, kernel.ID_BYTES), np.uint8)
-        self._causes = _Causes(self._offsets, self._ids)
-        self._words = np.zeros(kernel.WORDS, np.int64)
-        self._words[: kernel.QUEUE] = addresses(library)
-        self._words[kernel.QUEUE] = self._client.queue
-        self._words[kernel.ROOM] = BYTES_MAX
-        for word, array in (
-            (kernel.POINTERS, self._pointers),
-            (kernel.SLOTS, self._slots),
-            (kernel.DATA, self._data),
-            (kernel.BOUNDS, self._bounds),
-            (kernel.OFFSETS, self._offsets),
-            (kernel.IDS, self._ids),
-        ):
-            self._words[word] = array.ctypes.data
-        self._load_kernels()
-
-    def _load_kernels(self) -> None:
-        """Compile, or load, before there is anything to fetch: nobody waits for it in the midst of a stream."""
-        words = self._words.copy()
-        words[kernel.PLACE] = self._slots.ctypes.data
-        kernel.poll(words, 0, 1)
-        kernel.take(words, 0, 0)
-        kernel.destroy(words, 0)
+        self._by_handle: _Known = {}
+        room = addresses(library), self._client.queue, RECORDS_MAX, BYTES_MAX
+        self._batches = (Batch(*room), Batch(*room))
+        self._batches[0].load_kernels()
+        self._ahead = Ahead()
+        self._asked: _Asked | None = None
+        self._found: Found | None = None
+        """What was found of the batch asked for, where somebody had to wait for it before its turn."""
 
     def first(self, topic: str, partition: int) -> int:
         return self._client.first(topic, partition, ANSWER_SECONDS_MAX)
 
     def start(self, topic: str, partition: int, task: Task) -> None:
-        owned = _Owned(task, self._client.topic(topic), partition, self._words[: kernel.SHARED_WORDS])
-        self._owned[topic, partition] = owned
-        self._by_handle[self._client.topic(topic), partition] = ((topic, partition), owned)
+        self._stand_still()
+        handle, place = self._client.topic(topic), (topic, partition)
+        owned = self._owned[place] = _Owned(task, handle, partition, self._batches)
+        self._by_handle = {**self._by_handle, (handle, partition): (place, owned)}
         self._client.start(topic, partition, task.position)
 
     def stop(self, topic: str, partition: int) -> None:
         if self._owned.pop((topic, partition), None) is not None:
-            del self._by_handle[self._client.topic(topic), partition]
+            self._stand_still()
+            gone = (self._client.topic(topic), partition)
+            self._by_handle = {handle: known for handle, known in self._by_handle.items() if handle != gone}
             self._client.stop(topic, partition)
+
+    def _stand_still(self) -> None:
+        """Wait until the thread takes nothing."""
+        if self._asked is not None and self._found is None:
+            self._found = self._ahead.wait()
 
     def end(self, topic: str, partition: int) -> int:
         return self._client.end(topic, partition)
@@ -194,41 +185,75 @@ class NativeFetch:
     def close(self) -> None:
         for place in list(self._owned):
             self.stop(*place)
+        for _ in self._turn_ahead(0):  # of nobody's any more: given back
+            raise AssertionError("a record of a partition that was stopped")
+        self._ahead.close()
         self._client.close()
 
     def turn(self, wait_s: float, records_max: int) -> Iterator[Applied]:
-        count = kernel.poll(self._words, int(wait_s * 1000), min(records_max, RECORDS_MAX))
-        if count <= 0:
+        records_max = min(records_max, RECORDS_MAX)
+        none = True
+        for applied in self._turn_ahead(records_max):
+            none = False
+            yield applied
+        if none:
+            words = self._batches[0].words
+            count = int(kernel.poll(words, int(wait_s * 1000), records_max))
+            if count <= 0:
+                return
+            try:
+                yield from self._apply(_Asked(0, self._by_handle), 0, count, records_max)
+            finally:
+                kernel.destroy(words, count)
+
+    def _turn_ahead(self, records_max: int) -> Iterator[Applied]:
+        """As turn, of what was taken ahead."""
+        self._stand_still()
+        asked, found = self._asked, self._found
+        self._asked = self._found = None
+        if asked is None or found is None:
             return
         try:
-            yield from self._apply(int(count))
+            if found.taken > 0 and asked.owned is not None and self._owned.get(asked.place) is asked.owned:
+                ask = records_max if found.taken == found.count == records_max else 0
+                yield self._run(asked.place, asked.owned, asked.number, found.taken, found.stamp_ms, ask)
+            yield from self._apply(asked, found.taken, found.count, records_max)
         finally:
-            kernel.destroy(self._words, count)
+            if found.taken < found.count:
+                kernel.destroy(self._batches[asked.number].words, found.count)
 
-    def _apply(self, count: int) -> Iterator[Applied]:
-        at = 0
+    def _apply(self, asked: _Asked, at: int, count: int, records_max: int) -> Iterator[Applied]:
+        """Apply a batch's records from `at` on, those of partitions that are no longer fetched left out."""
+        pointers = self._batches[asked.number].pointers
         while at < count:
-            address = int(self._pointers[at])
+            address = int(pointers[at])
             head = _Head.from_address(address)
-            place, owned = self._by_handle.get((head.rkt, head.partition), _NOBODY)
-            if owned is None:
+            place, owned = asked.known.get((head.rkt, head.partition), _NOBODY)
+            if owned is None or self._owned.get(place) is not owned:
                 at += 1
             elif head.err != 0:
                 self._on_error(KafkaError(head.err, self._client.text(head.err)), place)
                 at += 1
-            elif taken := int(kernel.take(owned.words, at, count)):
+            elif taken := int(kernel.take(owned.words[asked.number], at, count)):
                 at += taken
-                yield self._run(place, owned, taken, int(self._pointers[at - 1]))
+                stamp_ms = self._client.stamp_ms(int(pointers[at - 1]))
+                ask = records_max if at == count == records_max else 0
+                yield self._run(place, owned, asked.number, taken, stamp_ms, ask)
             else:
                 at += 1
                 yield self._one(place, owned, address)
 
-    def _run(self, place: tuple[str, int], owned: _Owned, taken: int, last: int) -> Applied:
-        """Apply the usual records that were taken; last: the address of the last of them."""
-        owned.teach(int(owned.words[kernel.ROWS]))
-        payloads = Joined(self._data, self._bounds[: taken + 1])
-        outputs = owned.task.apply_accepted(payloads, self._causes, int(owned.place[2]))
-        return Applied(place, outputs, taken, self._client.stamp_ms(last), payloads[taken - 1])
+    def _run(self, place: tuple[str, int], owned: _Owned, number: int, taken: int, stamp_ms: int, ask: int) -> Applied:
+        """Apply usual records that were taken. ask: so many are taken ahead meanwhile, as these end a full batch."""
+        batch, position = self._batches[number], int(owned.place[2])
+        owned.teach(int(owned.words[number][kernel.ROWS]))
+        if ask > 0:
+            # From here on the next batch goes into place and table: what this one left there has been read.
+            self._asked = _Asked(1 - number, self._by_handle, place, owned)
+            self._ahead.ask(owned.words[1 - number], ask)
+        payloads = batch.payloads(taken)
+        outputs = owned.task.apply_accepted(payloads, batch.causes, position)
+        return Applied(place, outputs, taken, stamp_ms, payloads[taken - 1])
 
     def _one(self, place: tuple[str, int], owned: _Owned, address: int) -> Applied:
         message = _One(self._library, address)

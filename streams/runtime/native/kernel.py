@@ -23,32 +23,33 @@ I64 = NDArray[np.int64]
 
 # words: addresses of librdkafka's functions and of the arrays below, one int64 array, as an array argument costs more
 # than taking a record does
-CONSUME, HEADERS, HEADER, DESTROY = 0, 1, 2, 3
-QUEUE = 4
-POINTERS = 5
+CONSUME, HEADERS, HEADER, DESTROY, STAMP = 0, 1, 2, 3, 4
+QUEUE = 5
+POINTERS = 6
 """int64 (n,): the records of a batch."""
-SLOTS = 6
+SLOTS = 7
 """int64 (8,): where librdkafka writes to."""
-DATA = 7
+DATA = 8
 """uint8: payloads."""
-ROOM = 8
-BOUNDS = 9
+ROOM = 9
+BOUNDS = 10
 """int64 (n + 1,): where each payload begins."""
-OFFSETS = 10
+OFFSETS = 11
 """int64 (n,)."""
-IDS = 11
+IDS = 12
 """uint8 (n, ID_BYTES): ids, length in the last byte."""
-SHARED_WORDS = 12
-PLACE = 12
+BATCH_WORDS = 13
+PLACE = 13
 """int64 (3,): topic handle, partition, next offset, which goes on."""
-ORIGINS = 13
+ORIGINS = 14
 """uint8 (ORIGINS_MAX, ORIGIN_BYTES + 1), length in the last byte; a row of length 0 ends the table."""
-PLACES = 14
+PLACES = 15
 """uint8 (ORIGINS_MAX, PLACE_BYTES + 1), length in the last byte."""
-TAKEN = 15
 ROWS = 16
 """Bits of the origins' rows that went on."""
-WORDS = 17
+TAKEN, STAMP_MS = 17, 18
+"""What ahead() has taken, and the append time of the last of it, ms since 1970 UTC."""
+WORDS = 19
 
 ORIGINS_MAX = 63
 ORIGIN_BYTES = 200
@@ -242,3 +243,22 @@ def take(words: I64, first: Int, count: Int) -> Int:
         _put_long(words[BOUNDS] + 8 * taken, at)
     _put_long(place + 16, position)
     return taken
+
+
+@entry
+def ahead(words: I64, records_max: Int) -> Int:
+    """Poll without waiting and take; return how many records there were, words[TAKEN] of them taken.
+
+    Records are given back where all of them were taken.
+    """
+    words[TAKEN] = 0
+    count = call(words[CONSUME], (words[QUEUE], np.int64(0), words[POINTERS], records_max))
+    if count <= 0:
+        return np.int64(0)
+    taken = take(words, np.int64(0), count)
+    words[TAKEN] = taken
+    if taken > 0:
+        words[STAMP_MS] = call(words[STAMP], (_long(words[POINTERS] + 8 * (taken - 1)), np.int64(0)))
+    if taken == count:
+        destroy(words, count)
+    return np.int64(count)

@@ -17,6 +17,7 @@ _FUNCTIONS = (
     "rd_kafka_message_headers",
     "rd_kafka_header_get_all",
     "rd_kafka_message_destroy",
+    "rd_kafka_message_timestamp",
 )
 """Called by address from the kernel, in the order of kernel.py's constants."""
 
@@ -69,7 +70,7 @@ def _typed(loaded: ctypes.CDLL) -> ctypes.CDLL:
 
 
 def addresses(loaded: ctypes.CDLL) -> NDArray[np.int64]:
-    """Return where the functions lie that the kernel calls, int64 (4,)."""
+    """Return where the functions lie that the kernel calls, int64 (5,)."""
     found = [ctypes.cast(getattr(loaded, name), ctypes.c_void_p).value or 0 for name in _FUNCTIONS]
     return np.array(found, np.int64)
 
