@@ -24,7 +24,8 @@ class RunOptions:
     metrics_port: int = 0
     """0: no metrics are served."""
     checkpoint_seconds: float = 5.0
-    batch_records_max: int = 500
+    batch_records_max: int = 2_000
+    """Of one turn of the loop; only a stage that lags comes to so many. Its outputs are a request or two."""
     drain_seconds_max: float = 30.0
 
 
