@@ -65,6 +65,10 @@ def read_long(data: bytes, pos: int) -> tuple[int, int]:
     if second < 0x80:
         raw = byte & 0x7F | second << 7
         return (raw >> 1) ^ -(raw & 1), pos + 1
+    third = data[pos + 1]
+    if third < 0x80:
+        raw = byte & 0x7F | (second & 0x7F) << 7 | third << 14
+        return (raw >> 1) ^ -(raw & 1), pos + 2
     if len(data) >= pos + 8:
         spread, last = _NINE.unpack_from(data, pos - 1)
         if spread & _GO_ON == _GO_ON and last < 0x80:  # nine bytes, as in long()
