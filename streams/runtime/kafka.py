@@ -165,6 +165,8 @@ class StageProcess:
     # Partitions come and go.
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        if self._stopping:
+            return  # Given while it leaves, when nothing is fetched any more: whoever comes next recovers them.
         for place in places:
             # An offset to stand at, paused; by number, as librdkafka waits half a second before it asks where "the
             # beginning" is.
