@@ -130,7 +130,7 @@ def load_config(world: str | None = None, environ: Mapping[str, str] | None = No
     values["mandates"] = _tables(*_table("mandates", table, env, path))
     values["rates"] = _mapping(*_table("rates", table, env, path))
     if values["rates"]:
-        analytics = {"rates": values["rates"], **values["stage_params"].get("analytics", {})}
+        analytics = {"rates": dict(values["rates"]), **values["stage_params"].get("analytics", {})}
         values["stage_params"] = {**values["stage_params"], "analytics": analytics}
     draft = Config(**values)
     kafka, embedded = _kafka(env, draft)

@@ -12,6 +12,9 @@ import pytest
 from aiots.config import ConfigError, load_config
 from aiots.rates import rates_of
 from streams.options.rates import RateCurve, RateCurves, flat_curve
+from streams.runtime.checkpoint import params_hash
+from streams.runtime.options import make_params
+from streams.topology import BY_NAME
 
 
 def test_the_logarithm_of_discount_is_linear_between_pillars() -> None:
@@ -92,3 +95,14 @@ def test_the_recorded_primary_credit_rate_is_a_dated_curve(lean_data: Path) -> N
         assert curves.rate(day, 0.5) == pytest.approx(rate)
         assert curves.rate(date.fromordinal(following.toordinal() - 1), 2.0) == pytest.approx(rate)
     assert curves.rate(date(2023, 8, 4), 7 / 365) == pytest.approx(0.055)
+
+
+def test_the_configs_rates_are_those_of_analytics() -> None:
+    """Analytics' parameters carry [rates], and can be hashed into a checkpoint; a table of its own goes before them."""
+    config = load_config(environ={"AIOTS_RATES": '{"2023-07-27": 0.055}'})
+    stage = BY_NAME["analytics"]
+    params = make_params(stage, config.stage_params["analytics"])
+    assert params.curves() == rates_of(config)
+    assert params_hash(params) != params_hash(make_params(stage, {}))
+    own = load_config(environ={"AIOTS_RATES": '{"2023-07-27": 0.055}', "AIOTS_STAGES": '{"analytics": {"rates": {}}}'})
+    assert make_params(stage, own.stage_params["analytics"]).curves() == RateCurves()
