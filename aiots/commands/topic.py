@@ -2,11 +2,9 @@
 
 import heapq
 import json
-import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +13,7 @@ import typer
 from aiots.config import Config, load_config
 from aiots.console import WorldOption, fail, only_writer
 from aiots.interrupt import Interrupt
+from aiots.topic_reading import bounds_of, broker_errors, coming, progress_bar, topics_at_broker
 from schemas.topics import TOPICS, full_name, logical_name, world_of
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look into topics, export one, replay an export.", no_args_is_help=True)
 
-INTERRUPTED = 130
-ANSWER_SECONDS_MAX = 10.0
 TopicName = Annotated[str, typer.Argument(help="Logical name (market.ticks, signals, ...) or full (live.signals).")]
 
 
@@ -39,8 +36,8 @@ def list_topics(
 ) -> None:
     """Show each topic of a world: partitions, records in it, what it carries."""
     config = load_config(world=world)
-    with _broker(config):
-        present = _topics_at_broker(config)
+    with broker_errors(config):
+        present = topics_at_broker(config)
         for logical, topic in TOPICS.items():
             full = full_name(config.world, logical)
             counts = _counts(config.kafka, full, present[full]) if full in present else None
@@ -73,8 +70,8 @@ def cat(
     def show(message: "Message") -> None:
         sys.stdout.write((json.dumps(shown(message), allow_nan=False) if as_json else line(message)) + "\n")
 
-    with _broker(config), Interrupt() as interrupt:
-        ends = _bounds(config, full)
+    with broker_errors(config), Interrupt() as interrupt:
+        ends = bounds_of(config, full)
         left = count
         for message in _stored(config.kafka, full, ends, wanted, from_beginning, count):
             interrupt.check()
@@ -83,7 +80,7 @@ def cat(
         sys.stdout.flush()
         if follow and not (from_beginning and left == 0):
             starts = {p: high for p, (_, high) in ends.items()}
-            for message in _coming(config.kafka, full, starts, wanted, interrupt.check):
+            for message in coming(config.kafka, full, starts, wanted, interrupt.check):
                 show(message)
                 sys.stdout.flush()
                 left = None if left is None else left - 1
@@ -107,8 +104,8 @@ def export(
         fail(f"{file} exists; --force overwrites it", 2)
     if not file.parent.is_dir():
         fail(f"there is no folder {file.parent}", 2)
-    with _broker(config), _progress("export", quiet) as report:
-        written = export_topic(config.kafka, full, sorted(_bounds(config, full)), file, report)
+    with broker_errors(config), progress_bar("export", quiet) as report:
+        written = export_topic(config.kafka, full, sorted(bounds_of(config, full)), file, report)
     typer.echo(f"{written:,} records of {full} to {file} ({file.stat().st_size / 1e6:,.1f} MB)")
 
 
@@ -134,7 +131,7 @@ def import_(
         fail(str(error.args[0]), 2)
     if recording.topic == full:
         fail(f"{file} was exported from {full} itself: name another world with --world", 2)
-    with _broker(config), only_writer(config), _progress("import", quiet) as show, Interrupt() as interrupt:
+    with broker_errors(config), only_writer(config), progress_bar("import", quiet) as show, Interrupt() as interrupt:
 
         def report(progress: ReplayProgress) -> None:
             interrupt.check()
@@ -142,7 +139,7 @@ def import_(
 
         try:
             ensure_topics(config.kafka, config.world, config.partitions)
-            done = replay(recording, config.kafka, full, len(_bounds(config, full)), pace, report)
+            done = replay(recording, config.kafka, full, len(bounds_of(config, full)), pace, report)
         except (RecordingError, TopicsError) as error:
             fail(str(error), 2)
     before = f", {done.before:,} were there before" if done.before else ""
@@ -150,31 +147,6 @@ def import_(
 
 
 # ---- the broker -----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _broker(config: Config) -> Iterator[None]:
-    """Turn what ends a command into one line and an exit code: no broker, a broken log, Ctrl-C, a closed pipe."""
-    from confluent_kafka import KafkaException
-
-    from streams.log.producer import BrokenLogError
-    from streams.log.reader import UnreadableLogError
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        # The reader of our output has seen enough (`| head`). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-    except KafkaException as error:
-        fail(f"no answer from {config.kafka['bootstrap.servers']}: {error.args[0].str()}. {_REMEDY}")
-    except (BrokenLogError, UnreadableLogError) as error:
-        fail(str(error))
-
-
-_REMEDY = "Start the broker with `aiots broker start`, or name yours in KAFKA_BOOTSTRAP_SERVERS"
 
 
 def _named(topic: str, world: str | None) -> tuple[Config, str]:
@@ -186,29 +158,6 @@ def _named(topic: str, world: str | None) -> tuple[Config, str]:
             fail(f"no topic {topic!r}; known: {', '.join(TOPICS)}", 2)
     config = load_config(world=world)
     return config, full_name(config.world, topic)
-
-
-def _topics_at_broker(config: Config) -> dict[str, int]:
-    """Return the partition count of every topic at the broker."""
-    from confluent_kafka.admin import AdminClient
-
-    admin = AdminClient({**config.kafka, "client.id": "aiots-topic", "log_level": 0})
-    return {name: len(about.partitions) for name, about in admin.list_topics(timeout=ANSWER_SECONDS_MAX).topics.items()}
-
-
-def _bounds(config: Config, full: str) -> dict[int, tuple[int, int]]:
-    """Return first and end offset of each partition of a topic; ends the command where the topic is absent."""
-    from streams.log.reader import bounds
-
-    present = _topics_at_broker(config)
-    if full not in present:
-        worlds = sorted({name.partition(".")[0] for name in present if _is_ours(name)})
-        fail(f"there is no topic {full}; worlds at this broker: {', '.join(worlds) or 'none'}", 2)
-    return {partition: bounds(config.kafka, full, partition) for partition in range(present[full])}
-
-
-def _is_ours(full: str) -> bool:
-    return full.partition(".")[2] in TOPICS
 
 
 def _counts(kafka: Mapping[str, str], full: str, partitions: int) -> int:
@@ -258,46 +207,6 @@ def _stored(
         yield message
         if number == count:
             return
-
-
-def _coming(
-    kafka: Mapping[str, str], full: str, starts: Mapping[int, int], key: bytes | None, check: Callable[[], None]
-) -> Iterator["Message"]:
-    """Yield what is appended from these offsets on, as it comes, until check raises: it is called all the while."""
-    from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-    from streams.log.reader import reader_settings
-
-    isolation = "read_committed" if full.endswith(".checkpoint") else "read_uncommitted"
-    consumer = Consumer({**reader_settings(kafka, isolation), "enable.partition.eof": False})
-    try:
-        consumer.assign([TopicPartition(full, partition, start) for partition, start in starts.items()])
-        while True:
-            check()
-            for message in consumer.consume(num_messages=500, timeout=0.2):
-                error = message.error()
-                if error is None:
-                    if key is None or message.key() == key:
-                        yield message
-                elif error.fatal() or not (error.retriable() or error.name().startswith("_")):
-                    raise KafkaException(error)
-    finally:
-        consumer.close()
-
-
-@contextmanager
-def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Give a function of (done, total) that shows a bar on a terminal, and nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns: list[Any] = [TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _speed(text: str) -> float | None:

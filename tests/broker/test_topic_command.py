@@ -271,7 +271,7 @@ def test_what_cannot_be_done_is_said(
     assert f"{world}.market.ticks" in listed.output
     assert len(json_lines(aiots("topic", "list", "--json", "--world", world))) == len(TOPICS)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setattr("aiots.commands.topic.ANSWER_SECONDS_MAX", 1.0)
+    monkeypatch.setattr("aiots.topic_reading.ANSWER_SECONDS_MAX", 1.0)
     gone = aiots("topic", "cat", "signals", "--world", world)
     assert gone.exit_code == 1
     assert "no answer from 127.0.0.1:1" in gone.output
