@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from aiots.config import ConfigError, endpoint_file, load_config
+from aiots.stage import stage_params
+from streams.runtime.options import build_of, make_params, stage_named
 
 
 @pytest.fixture
@@ -115,3 +117,16 @@ def test_command_line_ends_with_one_line_on_a_wrong_setting(tmp_path: Path) -> N
     )
     assert done.returncode == 2
     assert done.stderr == "error: AIOTS_PARTITIONS: expected a whole number from 1 to 1024, was 'none'\n"
+
+
+def test_rates_are_parameters_of_analytics_whose_hash_names_them(env: dict[str, str]) -> None:
+    """A checkpoint tells by the hash of the parameters whether it was made with the same rates."""
+
+    def hashed(rates: str) -> str:
+        config = load_config(environ={**env, "AIOTS_RATES": rates})
+        stage = stage_named("analytics")
+        return build_of(stage, make_params(stage, stage_params(config, "analytics"))).params
+
+    curve = '{"2023-08-03": {"years": [0.1, 1], "zero_rates": [0.05, 0.04]}}'
+    assert len({hashed("{}"), hashed('{"2023-08-03": 0.05}'), hashed(curve)}) == 3
+    assert hashed(curve) == hashed(curve)
