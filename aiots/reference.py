@@ -4,7 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from itertools import pairwise
 from typing import Any, cast
 
@@ -58,7 +58,8 @@ def _mandate_names() -> list[str]:
 
 
 def _table(kind: Any) -> Iterator[str]:
-    yield textwrap.fill(" ".join((inspect.getdoc(kind) or "").split()), 120)
+    said = [one.__doc__ or "" for one in reversed(kind.__mro__) if is_dataclass(one)]
+    yield textwrap.fill(" ".join(" ".join(said).split()), 120)
     yield ""
     yield "| parameter | default |"
     yield "|---|---|"

@@ -86,7 +86,8 @@ class ChainFrame:
     iv_status: One byte a contract: why there is one or not, streams.options.Status; 0: there is.
     smile_vol: Black's volatility on the expiry's forward that iv comes to: what the surface is fitted to.
     half_spread: Half of the distance between bid and ask, in volatility.
-    delta: Greeks at iv, else at the volatility of the strike's other right, else NaN. Per 1.00 of spot.
+    delta: Greeks at iv, else at the volatility of the strike's other right, else at the surface's, else NaN. Per
+        1.00 of spot.
     gamma: Change of delta per 1.00 of spot.
     vega: Per 1.00 of volatility.
     theta: Per year.

@@ -24,9 +24,9 @@ PREFIX = "chain/"
 
 @dataclass(frozen=True)
 class Params(BarParams):
-    """Those of bars, and of chains. chain_step_ms: changes of contracts and surface are told at its multiples of event
-    time, at most. chain_whole_s: how often every contract is told. rates: zero curves by the day from which they hold,
-    as [rates] of the config, which is taken where there are none here.
+    """Parameters of chains, beside those of bars. chain_step_ms: changes of contracts and surface are told at its
+    multiples of event time, at most. chain_whole_s: how often every contract is told. rates: zero curves by the day
+    from which they hold, as [rates] of the config, which is taken where there are none here.
     """
 
     chain_step_ms: int = 250

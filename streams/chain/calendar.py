@@ -6,12 +6,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from streams.options.contracts.clock import new_york_ns
+from streams.options.contracts.clock import SECOND_NS, new_york_day, new_york_ns
 from streams.options.contracts.days import TradingDays
 from streams.options.surface.clock import VolatilityClock, volatility_clock
 
 OPEN = time(9, 30)
 HALF_DAY_CLOSE = time(13)
+MINUTE_NS = 60 * SECOND_NS
 LAST_YEAR = 2099
 """OSI symbols have two digits for the year."""
 
@@ -31,6 +32,15 @@ def session_days(first_year: int, last_year: int) -> TradingDays:
     weekdays = (first + timedelta(days=n) for n in range((last - first).days + 1))
     closed = frozenset(day for day in weekdays if day.weekday() < 5 and day not in open_days)
     return TradingDays(first, last, closed, {stamp.date(): HALF_DAY_CLOSE for stamp in market.early_closes})
+
+
+def is_dealt(days: TradingDays, event_ns: int, late_minutes: int) -> bool:
+    """Return whether options are dealt in just before an instant: from 09:30 to the close and so much later."""
+    day = new_york_day(event_ns - 1)
+    if not days.is_session(day):
+        return False
+    end_ns = new_york_ns(day, days.close(day)) + late_minutes * MINUTE_NS
+    return new_york_ns(day, OPEN) < event_ns <= end_ns
 
 
 @lru_cache(maxsize=8)

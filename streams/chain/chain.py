@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.chain.calendar import session_clock, session_days
+from streams.chain.calendar import is_dealt, session_clock, session_days
 from streams.chain.dividends import Dividend
 from streams.chain.quotes import ChainQuotes
 from streams.chain.slice_state import exercise_of, saved_exercise
@@ -153,6 +153,13 @@ class Chain:
             quotes.symbol, event_ns, 0.5 * (bid + ask), curve is not None, tuple(dividends), tuple(views), clock,
             self._surface(views), sessions,
         )  # fmt: skip
+
+    def is_dealt(self, quotes: ChainQuotes, event_ns: int) -> bool:
+        """Return whether there are contracts, and they are dealt in just before an instant."""
+        self.learn(quotes, new_york_day(event_ns))
+        if not self._expiries:
+            return False
+        return is_dealt(session_days(*self._years), event_ns, class_of(quotes.symbol).late_minutes)
 
     def _builds(self, event_ns: int) -> int:
         """Return how many tables a look may build."""

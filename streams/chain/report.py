@@ -71,25 +71,29 @@ class _Part:
             "iv_status": figures.status[at],
             "smile_vol": figures.black[at],
             "half_spread": figures.half_spread[at],
-            **{name: getattr(figures.greeks, name)[at] for name in GREEKS},
-            "theoretical": _theoretical(expiry, view.surface.slices[number], at),
+            **greeks_of(expiry, view.surface.slices[number], at),
         }
 
 
-def _theoretical(expiry: ExpiryView, row: F64, at: I64) -> F64:
-    """Return the value of contracts at the surface's volatility, (n,).
+def greeks_of(expiry: ExpiryView, row: F64, at: I64) -> dict[str, F64]:
+    """Return the greeks of contracts, and what they are worth at the surface's volatility, each (n,).
 
     A model's volatility differs from Black's by what cash does to it; the difference is that of the contract's own.
+    Where no quote tells a volatility, the greeks are those at the surface's.
     """
     point, way, figures = expiry.slice.forward.point, expiry.slice.forward.exercise, expiry.slice.figures
     strike, is_call = expiry.strike[at], expiry.is_call[at]
+    quoted = {name: getattr(figures.greeks, name)[at] for name in GREEKS}
     vol = np.empty(at.size)
     read_slice(row, point.forward, point.terms.years, strike, vol)
     own = figures.used[at] - figures.black[at]
     vol = vol + np.where(np.isfinite(own), own, 0.0)
     if not np.isfinite(vol).any():
-        return np.full(at.size, np.nan)
-    return way.greeks(point, vol, strike, is_call, at).price
+        return quoted | {"theoretical": np.full(at.size, np.nan)}
+    fitted = way.greeks(point, vol, strike, is_call, at)
+    silent = np.isnan(figures.used[at])
+    every = {name: np.where(silent, getattr(fitted, name), quoted[name]) for name in GREEKS}
+    return every | {"theoretical": fitted.price}
 
 
 def surface_frame(view: ChainView, quotes: ChainQuotes, closes: ClosingVols, event: tuple[int, float]) -> SurfaceFrame:

@@ -3,7 +3,8 @@
 At each instant at which rows wait: the figures of all expiries, a SurfaceFrame, and a ChainFrame of the contracts whose
 quotes, trades or open interest have changed since they were last told. The first such instant of a minute tells the
 whole chain, so that a reader who comes late need not wait for long. Instants are multiples of `step_ns`; between them
-quotes replace each other. Where nothing comes, nothing is told.
+quotes replace each other. Where nothing comes, nothing is told; nor is anything while options are not dealt in: quotes
+that stand still beside a stock that moves would be taken for a borrow.
 
 A split begins anew: contracts, quotes and borrow are of another share; dividends are divided by its ratio.
 """
@@ -71,7 +72,8 @@ class Underlying:
 
     def _look(self, instant: int) -> Iterator[ChainFrame | SurfaceFrame]:
         quotes = self._quotes
-        self._chain.learn(quotes, new_york_day(instant))
+        if not self._chain.is_dealt(quotes, instant):
+            return
         ahead = self.dividends.ahead(instant, self._chain.last_expiry_ns())
         view = self._chain.look(quotes, instant, ahead)
         if view is None:

@@ -23,7 +23,8 @@ def consumer_settings(options: RunOptions, stage: Stage, on_error: Callable[[Kaf
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": SESSION_MS,
         "heartbeat.interval.ms": 1_500,
-        "max.poll.interval.ms": 120_000,
+        # A batch may meet kernels that have to be compiled first: minutes, once for a version of the source.
+        "max.poll.interval.ms": 600_000,
         "auto.offset.reset": "error",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

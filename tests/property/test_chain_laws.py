@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,8 @@ def test_a_session_tells_what_a_chain_should() -> None:
     assert seen.iv[call] == pytest.approx(0.2, abs=0.02)
     assert 0.4 < seen.delta[call] < 0.65
     assert seen.open_interest[call] > 0
+    silent = [one.delta[np.isnan(one.iv)] for one in chains[-3:]]
+    assert np.isfinite(np.concatenate(silent)).all(), "where no quote tells a volatility, the surface does"
     assert seen.theoretical[call] == pytest.approx(0.5 * (seen.bid[call] + seen.ask[call]), abs=0.3)
 
 

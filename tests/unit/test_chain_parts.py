@@ -1,5 +1,8 @@
 """The parts of a chain: quotes, waiting rows, dividends, closes, packed state, and what analytics refuses."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 
@@ -7,11 +10,13 @@ from schemas import wire
 from schemas.option_frames import encode_options
 from schemas.records import MarketEvent, MarketEventKind, OptionFrame, TickFrame
 from streams.chain.analytics import Params, make
+from streams.chain.calendar import is_dealt, session_days
 from streams.chain.closes import CLOSES_MAX, CLOSES_MIN, ClosingVols
 from streams.chain.dividends import Dividend, Dividends
 from streams.chain.pack import pack, unpack
 from streams.chain.quotes import NEVER, ChainQuotes
 from streams.chain.waiting import Waiting, times_of
+from streams.options.contracts import class_of
 from streams.options.contracts.clock import DAY_NS, SECOND_NS, new_york_day
 from streams.stage import Rejected, RejectReason
 from tests.option_frames import BEGIN_NS, SOURCE, SYMBOL, frames, session
@@ -216,3 +221,26 @@ def test_parameters_that_make_no_sense_are_refused(given: dict[str, object], sai
     """The parameter is named."""
     with pytest.raises(ValueError, match=said):
         Params(**given)  # type: ignore[arg-type]  # of whatever a test wants
+
+
+@pytest.mark.parametrize(
+    ("symbol", "clock", "dealt"),
+    [
+        ("XYZ", "2023-12-14 09:30:00", False),
+        ("XYZ", "2023-12-14 09:30:00.250", True),
+        ("XYZ", "2023-12-14 16:00:00", True),
+        ("XYZ", "2023-12-14 16:00:00.250", False),
+        ("SPY", "2023-12-14 16:15:00", True),
+        ("SPX", "2023-12-14 16:15:00.250", False),
+        ("XYZ", "2023-11-24 13:00:00", True),
+        ("XYZ", "2023-11-24 13:00:00.250", False),
+        ("XYZ", "2023-12-16 12:00:00", False),
+        ("XYZ", "2023-12-25 12:00:00", False),
+    ],
+)
+def test_options_are_dealt_in_until_the_close(symbol: str, clock: str, dealt: bool) -> None:
+    """From 09:30 to the close, half days too; on funds and indices 15 minutes longer; not on holidays."""
+    event_ns = (
+        int(datetime.fromisoformat(clock).replace(tzinfo=ZoneInfo("America/New_York")).timestamp() * 1000) * MS_NS
+    )
+    assert is_dealt(session_days(2023, 2024), event_ns, class_of(symbol).late_minutes) is dealt

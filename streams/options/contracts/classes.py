@@ -43,11 +43,15 @@ class Series:
 
 @dataclass(frozen=True)
 class OptionClass:
-    """A class of options; american: exercise before expiry is possible."""
+    """A class of options; american: exercise before expiry is possible.
+
+    late_minutes: for how long its options are dealt in after the stock market's close.
+    """
 
     name: str
     series: tuple[Series, ...]
     american: bool = True
+    late_minutes: int = 0
 
 
 @dataclass(frozen=True, order=True)
@@ -61,6 +65,8 @@ class Expiry:
     settlement: Settlement
 
 
+LATE = 15
+"""Options on broad indices and on funds that follow them are dealt in until 16:15."""
 WEEKLYS_SINCE = date(2010, 7, 1)
 """Weeklies of single equities and ETFs began in summer 2010."""
 SPXW_THIRD_FRIDAY_SINCE = date(2017, 5, 19)
@@ -81,8 +87,9 @@ def _fund(name: str, monday: date, wednesday: date, tuesday: date) -> OptionClas
         (THURSDAY, tuesday),
     )
     return OptionClass(
-        name, (Series(Cycle.MONTHLY, name), Series(Cycle.QUARTERLY, name, since=date(2006, 7, 3)), *days)
-    )
+        name, (Series(Cycle.MONTHLY, name), Series(Cycle.QUARTERLY, name, since=date(2006, 7, 3)), *days),
+        late_minutes=LATE,
+    )  # fmt: skip
 
 
 SPX = OptionClass(
@@ -101,6 +108,7 @@ SPX = OptionClass(
         ),
     ),
     american=False,
+    late_minutes=LATE,
 )
 CLASSES = {
     one.name: one
