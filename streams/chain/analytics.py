@@ -46,7 +46,7 @@ class Params(BarParams):
 
 
 class ChainAnalytics:
-    """The fold: see streams/stage.py. counters: those of bars, and `chain_rejects`."""
+    """The fold: see streams/stage.py. counters: those of bars."""
 
     def __init__(self, params: Params) -> None:
         self._params = params
@@ -96,9 +96,12 @@ class ChainAnalytics:
         if isinstance(record, MarketEvent):
             yield from chains.take_event(record)
         elif isinstance(record, TickFrame | BarFrame | OptionFrame):
-            yield from chains.take_frame(payload, record)
-            if isinstance(record, OptionFrame):
-                self._new_watch = self._scan.watch(record.symbol)
+            try:
+                yield from chains.take_frame(payload, record)
+            finally:
+                # Whatever its instants met: a chain that has options sees its underlying, as it would after a restart.
+                if chains.has_options(record.symbol):
+                    self._new_watch = self._scan.watch(record.symbol)
 
     def changed(self) -> dict[str, bytes | None]:
         """Return the encoded state of every key changed since the last call."""

@@ -178,8 +178,9 @@ class Chain:
                 continue
             kind = class_of(quotes.symbol)
             settled = {series.root: series.settlement for series in kind.series}
-            if not self._years[0] <= contract.expiry.year <= self._years[1] or not self._years[0] < day.year:
-                first = min(day.year - 1, self._years[0] or day.year - 1, contract.expiry.year)
+            # A year more at the front: an expiry on a holiday ends with the session before it.
+            if not self._years[0] < min(contract.expiry.year, day.year) <= contract.expiry.year <= self._years[1]:
+                first = min(day.year - 1, self._years[0] or day.year - 1, contract.expiry.year - 1)
                 self._years = first, max(self._years[1], contract.expiry.year, day.year)
             days = session_days(*self._years)
             instant = expiry_ns(contract.expiry, days, settled.get(contract.root, Settlement.PM))

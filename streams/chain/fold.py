@@ -9,6 +9,7 @@ from streams.chain.pack import pack, unpack
 from streams.chain.quotes import NEVER
 from streams.chain.underlying import Underlying
 from streams.chain.waiting import FAR_NS, Frame
+from streams.checks import INFINITY
 from streams.options.contracts.clock import FIRST_YEAR, new_york_day
 from streams.options.rates import RateCurves
 from streams.stage import RecordError, RejectReason
@@ -43,7 +44,11 @@ class Chains:
 
     def watched(self) -> list[str]:
         """Return the symbols with options, whose own frames are of use."""
-        return [symbol for symbol, one in self.by_symbol.items() if one.has_options]
+        return [symbol for symbol in self.by_symbol if self.has_options(symbol)]
+
+    def has_options(self, symbol: str) -> bool:
+        """Return whether rows of an underlying's options have come."""
+        return symbol in self.by_symbol and self.by_symbol[symbol].has_options
 
     def take_frame(self, payload: bytes, frame: Frame) -> Iterator[ChainFrame | SurfaceFrame]:
         """Take a frame; yield what follows. RecordError for options whose columns do not fit: nothing changes then."""
@@ -54,8 +59,9 @@ class Chains:
         yield from one.go_on()
 
     def take_event(self, event: MarketEvent) -> Iterator[ChainFrame | SurfaceFrame]:
-        """Take an event that is sound; yield what follows."""
+        """Take an event; yield what follows. RecordError where its figures make no sense: nothing changes then."""
         if event.kind in _OWN and event.symbol:
+            check_event(event)
             self.of(event.symbol).take_event(event)
         closes = event.kind == MarketEventKind.SOURCE_CLOSE
         if event.kind not in _PROMISES and not closes:
@@ -114,6 +120,17 @@ def check_options(frame: OptionFrame) -> None:
     if int(frame.size.min()) < 0:
         raise _bad(f"size must be >= 0, was {int(frame.size.min())}")
     new_york_day(last_ns)
+
+
+def check_event(event: MarketEvent) -> None:
+    """Raise RecordError where a dividend, split or date of earnings is none."""
+    at_ns = event.start_ns or event.event_ns
+    if not TIME_MIN <= at_ns < FAR_NS:
+        raise _bad(f"start_ns, or else event_ns, must lie in [{TIME_MIN}, 2**62), was {at_ns}")
+    if event.kind == MarketEventKind.DIVIDEND and not 0.0 <= event.value < INFINITY:
+        raise _bad(f"a dividend must be >= 0 and finite, was {event.value}")
+    if event.kind == MarketEventKind.SPLIT and not 0.0 < event.value < INFINITY:
+        raise _bad(f"a split must be > 0 and finite, was {event.value}")
 
 
 def decoded(payload: bytes) -> Record:

@@ -60,7 +60,7 @@ class Underlying:
             self.dividends = self.dividends.with_declared(Dividend(at_ns, event.value))
         elif event.kind == MarketEventKind.EARNINGS:
             self.events = self.events.with_event(at_ns)
-        elif event.kind == MarketEventKind.SPLIT and event.value > 0.0:
+        elif event.kind == MarketEventKind.SPLIT:
             self.dividends = self.dividends.after_split(event.value)
             self._quotes, self._chain = ChainQuotes(self.symbol), Chain(self._rates)
 

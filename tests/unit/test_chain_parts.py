@@ -1,6 +1,7 @@
 """The parts of a chain: quotes, waiting rows, dividends, closes, packed state, and what analytics refuses."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from schemas import wire
 from schemas.option_frames import encode_options
-from schemas.records import MarketEvent, MarketEventKind, OptionFrame, TickFrame
+from schemas.records import ChainFrame, MarketEvent, MarketEventKind, OptionFrame, TickFrame
 from streams.chain.analytics import Params, make
 from streams.chain.calendar import is_dealt, session_days
 from streams.chain.closes import CLOSES_MAX, CLOSES_MIN, ClosingVols
@@ -18,7 +19,7 @@ from streams.chain.quotes import NEVER, ChainQuotes
 from streams.chain.waiting import Waiting, times_of
 from streams.options.contracts import class_of
 from streams.options.contracts.clock import DAY_NS, SECOND_NS, new_york_day
-from streams.stage import Rejected, RejectReason
+from streams.stage import Output, Rejected, RejectReason
 from tests.option_frames import BEGIN_NS, SOURCE, SYMBOL, frames, session
 
 CALL, PUT = f"{SYMBOL:6}240119C00100000", f"{SYMBOL:6}240119P00100000"
@@ -244,3 +245,40 @@ def test_options_are_dealt_in_until_the_close(symbol: str, clock: str, dealt: bo
         int(datetime.fromisoformat(clock).replace(tzinfo=ZoneInfo("America/New_York")).timestamp() * 1000) * MS_NS
     )
     assert is_dealt(session_days(2023, 2024), event_ns, class_of(symbol).late_minutes) is dealt
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        (MarketEventKind.DIVIDEND, {"value": float("nan")}, "a dividend must be"),
+        (MarketEventKind.DIVIDEND, {"value": float("inf")}, "a dividend must be"),
+        (MarketEventKind.DIVIDEND, {"value": -0.5}, "a dividend must be"),
+        (MarketEventKind.DIVIDEND, {"value": 0.5, "start_ns": 2**62}, "must lie in"),
+        (MarketEventKind.SPLIT, {"value": 0.0}, "a split must be"),
+        (MarketEventKind.SPLIT, {"value": float("nan")}, "a split must be"),
+        (MarketEventKind.EARNINGS, {"start_ns": 5}, "must lie in"),
+    ],
+)
+def test_an_event_that_makes_no_sense_is_rejected(kind: MarketEventKind, changes: dict[str, Any], said: str) -> None:
+    """It says what was seen, and the chain knows nothing of it."""
+    fold = make(Params(), 0, 1)
+    (one,) = fold.apply([wire.encode(MarketEvent(SYMBOL, SOURCE, BEGIN_NS, kind, **changes))])
+    assert isinstance(one, Rejected)
+    assert (one.reason, said in one.detail) == (RejectReason.BAD_VALUE, True), one
+    assert "chain/XYZ" not in fold.changed()
+
+
+def test_a_contract_of_long_ago_hurts_nobody() -> None:
+    """An expiry on New Year's Day of the first year that a symbol can name is past, and the others are reckoned."""
+    fold = make(Params(), 0, 1)
+    rows: Rows = [(at, row, side, 2.0 + 0.1 * side, 5) for at in (1_100, 2_600) for row in (0, 1, 2) for side in (1, 2)]
+    frame = options(rows, (CALL, PUT, f"{SYMBOL:6}000101C00100000"))
+    out = fold.apply([wire.encode(frame), wire.encode(heartbeat(10_000))])
+    assert not [one for one in out if isinstance(one, Rejected)]
+    told = [wire.decode(one.payload) for one in out if isinstance(one, Output)]
+    assert {name for one in told if isinstance(one, ChainFrame) for name in one.contracts} == {CALL, PUT}
+
+
+def heartbeat(ms: int) -> MarketEvent:
+    """Return a source's word that all before an instant is sent."""
+    return MarketEvent("", SOURCE, BEGIN_NS + ms * MS_NS, MarketEventKind.HEARTBEAT)
