@@ -91,6 +91,7 @@ def archive_name(key: TaskKey, day: str) -> str:
 def decode(key: TaskKey | str, records: Iterable[Entry]) -> Checkpoint | None:
     """Return the newest checkpoint of a task among records in log order, None where there is none.
 
+    The records must end with whole checkpoints, as they do for whoever has fenced the task's writer.
     Raises RefusedStartError where a checkpoint is not whole or of another format.
     """
     manifest: Manifest | None = None
@@ -105,6 +106,18 @@ def decode(key: TaskKey | str, records: Iterable[Entry]) -> Checkpoint | None:
         else:
             chunks[name] = value
     return None if manifest is None else Checkpoint(manifest, _joined(key, chunks))
+
+
+def decode_manifest(key: TaskKey | str, records: Iterable[Entry]) -> Manifest | None:
+    """Return the newest manifest of a task among records in log order, None where there is none.
+
+    For onlookers: a manifest is its checkpoint's last record, so one that is cut off at the end is not yet there.
+    """
+    manifest, name = None, f"{key}/@".encode()
+    for own, value in records:
+        if own == name:
+            manifest = None if value is None else _manifest(json.loads(value))
+    return manifest
 
 
 def check(

@@ -9,7 +9,7 @@ from schemas.records import Version
 from schemas.topics import full_name
 from streams.log.producer import BrokenLogError
 from streams.log.reader import bounds, read
-from streams.runtime.checkpoint import Entry, Manifest, RefusedStartError, decode
+from streams.runtime.checkpoint import Entry, Manifest, RefusedStartError, decode_manifest
 from streams.runtime.options import build_of, make_params, stage_named
 from streams.runtime.task import TaskKey
 from streams.topology import STAGES
@@ -18,7 +18,7 @@ StageParams = Mapping[str, Mapping[str, object]]
 
 
 def checkpoint_entries(kafka: Mapping[str, str], world: str, key: TaskKey) -> Iterator[Entry]:
-    """Yield the committed records of a task's checkpoint partition."""
+    """Yield the committed records of a task's checkpoint partition; the newest one may be cut off."""
     for message in read(kafka, full_name(world, f"{key.stage}.checkpoint"), key.partition, committed=True):
         name, value = message.key(), message.value()
         yield bytes(name or b""), None if value is None else bytes(value)
@@ -26,8 +26,7 @@ def checkpoint_entries(kafka: Mapping[str, str], world: str, key: TaskKey) -> It
 
 def newest_manifest(kafka: Mapping[str, str], world: str, key: TaskKey) -> Manifest | None:
     """Return the manifest of a task's newest checkpoint, None where it has none."""
-    found = decode(key, checkpoint_entries(kafka, world, key))
-    return None if found is None else found.manifest
+    return decode_manifest(key, checkpoint_entries(kafka, world, key))
 
 
 def rebuild_stage(

@@ -15,6 +15,7 @@ from streams.runtime.checkpoint import (
     RefusedStartError,
     check,
     decode,
+    decode_manifest,
     entries,
     first_start,
     params_hash,
@@ -98,6 +99,16 @@ def test_a_checkpoint_that_is_not_whole_is_refused() -> None:
         RefusedStartError, match=r"router/signals/1: chunk 1 of 2 of .* missing; rebuild in a new world"
     ):
         decode(KEY, [records[0], records[2]])
+
+
+def test_an_onlooker_who_sees_half_a_checkpoint_takes_the_one_before_it() -> None:
+    """A log's end as of now may lie in the midst of a transaction: state that is cut off is none of a manifest's."""
+    first = list(entries(KEY, MANIFEST, {"a": b"x"}))
+    newer = replace(MANIFEST, sequence=8)
+    log = [*first, *entries(KEY, newer, {"a": b"x" * (2 * CHUNK_BYTES + 1)})]
+    seen = [decode_manifest(KEY, log[:end]) for end in range(len(log) + 1)]
+    assert seen == [None, None, MANIFEST, MANIFEST, MANIFEST, MANIFEST, newer]
+    assert decode_manifest(TaskKey("router", "features", 1), log) is None
 
 
 def test_a_checkpoint_of_another_format_is_refused() -> None:
