@@ -14,6 +14,8 @@ from streams.bars.row import HEADER, OneRow, row_at
 from streams.checks import INFINITY
 from streams.signals.strategy import Row
 
+NOTHING_NAMED = b"\0\0"
+"""Names and values of a frame without indicators, which is what those of a second are."""
 PASSED_OVER = tuple(wire.HEADERS[name] for name in ("MarketEvent", "ChainFrame", "SurfaceFrame"))
 
 
@@ -72,6 +74,9 @@ class BarReader:
         return None
 
     def _bar(self, payload: bytes, one: OneRow) -> Bar | None:
+        if payload[one.names_at :] == NOTHING_NAMED:
+            symbol, _, event_ns, open_, high, low, close, volume, _, bid, ask, session, _ = one
+            return Bar(one.interval_ns, Row(symbol, event_ns, open_, high, low, close, volume, bid, ask, session, {}))
         if not self._names.head or not payload.startswith(self._names.head, one.names_at):
             found = _names(payload, one.names_at)
             if found is None:
@@ -107,7 +112,7 @@ def _usual(row: OneRow) -> bool:
 
 
 def _names(payload: bytes, pos: int) -> Names | None:
-    """Read the names at a position, and the head of as many values; None where there is anything else."""
+    """Read the names at a position, and the head of as many values; None where there is anything else, or none."""
     try:
         names, end = read_array(payload, pos, 1, read_text)
         count, end = read_long(payload, end)
