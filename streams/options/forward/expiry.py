@@ -6,19 +6,22 @@ until it moves by less than 0.1 basis points. Strikes that are exercised at once
 
     quality = share x n / (n + 2) x 1 / (1 + deviation / 5 bp) x mean worth of the rights, / 4 for BOUNDS
 
-share: of the weight of the strikes asked, what agrees on the region; n: how many strikes that are; deviation: of the
-forward, of BOUNDS a quarter of their distance. CARRIED has quality 0. What was known of the borrow before joins in:
-borrow.py.
+share: of the weight of the strikes asked, what agrees on the region; n: how many strikes that are; deviation: of
+parity (deviation.py: it grows with the quotes' age and with how few they are), of BOUNDS a quarter of their distance.
+CARRIED has quality 0. What was known of the borrow before joins in: borrow.py.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streams.options.forward.borrow import Borrow, joined
+from streams.options.contracts.clock import SECOND_NS
+from streams.options.forward.borrow import RENEWED_NS, Borrow, joined
 from streams.options.forward.carry import Terms
 from streams.options.forward.cash_exercise import CashExercise, cash_exercise
+from streams.options.forward.deviation import LEVEL_LAG_S, aged, deviation_of, moved
 from streams.options.forward.exercise import EuropeanExercise, Exercise, Point, boundary_exercise
 from streams.options.forward.status import ForwardStatus
 from streams.options.forward.synthetic import (
@@ -27,6 +30,7 @@ from streams.options.forward.synthetic import (
     LOW,
     MIDDLE,
     SHARE,
+    STRADDLE_TO_DEVIATION,
     USED,
     Rungs,
     agreed,
@@ -64,7 +68,7 @@ class ExpiryForward:
 
     forward: float
     low: float
-    """The most it can be sold at, by the strikes that agree; -inf where no quotes say."""
+    """The most it can be sold at, by the strikes that agree, old ones widened by their age; -inf: no quotes say."""
     high: float
     deviation_bp: float
     """How well it is known, basis points of itself: of BOUNDS a quarter of their distance, NaN for CARRIED."""
@@ -103,6 +107,9 @@ class Case:
     spot: float
     spot_deviation: float
     prior: Borrow
+    """As of this event."""
+    kept: Borrow
+    """The same as it was handed in: what is known where nothing is measured."""
     american: bool
     event_ns: int
     exercise: Exercise | None
@@ -119,6 +126,15 @@ class Case:
         return given.fitted(point)
 
 
+class Parity(NamedTuple):
+    """What parity of an event says. deviation: quote currency. vol: at the money. age_s: (2, n) of those that agree."""
+
+    forward: float
+    deviation: float
+    vol: float
+    age_s: F64
+
+
 def expiry_forward(
     rungs: Ladder, bid: ArrayLike, ask: ArrayLike, hygiene: Hygiene, of: Terms, under_bid: float, under_ask: float, *,
     american: bool, age_s: ArrayLike = np.nan, event_ns: int = 1, prior: Borrow = UNKNOWN,
@@ -126,10 +142,11 @@ def expiry_forward(
 ) -> ExpiryForward:  # fmt: skip
     """Return the forward of an expiry.
 
-    bid, ask: (n,) quote currency, of the contracts of the ladder; hygiene: theirs; age_s: (n,), for the age of the
-    result. under_bid, under_ask: what the spot can be dealt at, NaN where there is none. prior: what was known of the
-    borrow at an earlier event of this expiry (`known` of that result), or Borrow(mean) of a neighbour. exercise: that
-    of an earlier event, tables and all. ValueError where shapes do not fit; quotes that are no numbers are left out.
+    bid, ask: (n,) quote currency, of the contracts of the ladder; hygiene: theirs; age_s: (n,) seconds, NaN: new; they
+    make the forward less sure (deviation.py). under_bid, under_ask: what the spot can be dealt at, NaN: not known; one
+    price twice is a level or a last trade, which lags. prior: what was known of the borrow at an earlier event of this
+    expiry (`known` of that result), or Borrow(mean) of a neighbour. exercise: that of an earlier event, tables and all.
+    ValueError where shapes do not fit; quotes that are no numbers are left out.
     """
     sides = [np.asarray(one, np.float64) for one in (bid, ask, hygiene.quality)]
     if any(one.shape != (rungs.count,) for one in sides):
@@ -138,7 +155,8 @@ def expiry_forward(
     known = prior.at(event_ns)
     ages = np.broadcast_to(np.asarray(age_s, np.float64), (rungs.count,))
     # A side is within half a spread of the middle: a deviation of a quarter of the spread.
-    case = Case(of, spot, 0.25 * abs(under_ask - under_bid), known, american, event_ns, exercise, rungs.count, ages)
+    half = 0.25 * abs(under_ask - under_bid)
+    case = Case(of, spot, half, known, prior, american, event_ns, exercise, rungs.count, ages)
     if not (of.years > 0.0 and np.isfinite(of.rate)):
         return _without(case, np.nan, (-np.inf, np.inf), ForwardStatus.NO_TIME)
     every = rungs_of(rungs, sides[0], sides[1], sides[2], hygiene.bits)
@@ -156,37 +174,41 @@ def expiry_forward(
 def _settle(near: Rungs, start: float, case: Case) -> ExpiryForward:
     """Iterate forward and premiums over the strikes near the money."""
     of, point, way = case.of, Point(case.of, start, case.prior.mean, case.prior.deviation), case.exercise
-    status, rounds, known = ForwardStatus.NOT_SETTLED, 0, case.prior
-    found, weight = np.empty(0), near.weight
+    status, rounds, known = ForwardStatus.NOT_SETTLED, 0, case.kept
+    weight, ages = near.weight, case.age_s[near.rows]
     for rounds in range(1, ROUNDS_MAX + 1):
         way = (way.fitted(point) if rounds > 1 and way is not None else case.way(point)) or _new_cash(near, case, point)
-        premium, sure = _premiums(near, point, way)
+        premium, sure, vols = _premiums(near, point, way)
         weight = np.where(sure, near.weight, 0.0)
         if not weight.any():
             premium, weight, status = np.zeros_like(premium), near.weight, ForwardStatus.NO_PREMIUM
-        low, high = synthetic(near, of.discount, premium)
-        found = agreed(low, high, weight)
+        vol = _vol_of(near, vols, point)
+        dealt = synthetic(near, of.discount, premium)
+        wide = aged(*dealt, near.strikes, ages, weight, point.forward, vol, of.years)
+        found = agreed(wide.low, wide.high, weight)
+        agree = (wide.low <= found[HIGH]) & (wide.high >= found[LOW]) & (weight > 0.0)
+        deviation = deviation_of(
+            float(found[DEVIATION]), dealt, wide, agree, near.strikes, ages, float(found[MIDDLE]), vol, of.years
+        )
+        parity = Parity(float(found[MIDDLE]), max(deviation, CENT), vol, ages[:, agree])
         strain = way.strain(point, near.rows.ravel()) if status != ForwardStatus.NO_PREMIUM else np.inf
-        forward, deviation, known = _meet(found, case, strain)
-        moved = abs(forward - point.forward)
-        point = Point(of, forward, known.mean, known.deviation)
+        forward, deviation, known = _meet(parity, case, strain)
+        moved_by, now = abs(forward - point.forward), known.at(case.event_ns)
+        point = Point(of, forward, now.mean, now.deviation)
         if status == ForwardStatus.NO_PREMIUM:
             break
-        if moved < ENOUGH * point.forward:
+        if moved_by < ENOUGH * point.forward:
             status = ForwardStatus.OK
             break
     assert way is not None
-    agree = (low <= found[HIGH]) & (high >= found[LOW]) & (weight > 0.0)
-    worth = mean(np.sqrt(weight[agree]))
-    own_bp = max(found[DEVIATION], CENT) / point.forward * 1e4
-    used = int(found[USED])
+    worth, used = mean(np.sqrt(weight[agree])), int(found[USED])
+    own_bp = parity.deviation / point.forward * 1e4
     quality = found[SHARE] * used / (used + 2.0) / (1.0 + own_bp / DEVIATION_BP) * worth
     measured = [of.borrow(case.spot, float(found[end])) for end in (MIDDLE, HIGH, LOW)]
-    age_s = mean(case.age_s[near.rows[:, agree]].max(axis=0))
     spot = case.spot if case.spot > 0.0 else point.spot
     return ExpiryForward(
         point.forward, float(found[LOW]), float(found[HIGH]), deviation / point.forward * 1e4, spot, *measured, used,
-        float(quality), age_s, status, rounds, known, point, way.fitted(point),
+        float(quality), mean(parity.age_s.max(axis=0)), status, rounds, known, point, way.fitted(point),
     )  # fmt: skip
 
 
@@ -198,26 +220,33 @@ def mean(values: F64) -> float:
     return total / values.size
 
 
-def _meet(found: F64, case: Case, strain: float) -> tuple[float, float, Borrow]:
+def _meet(parity: Parity, case: Case, strain: float) -> tuple[float, float, Borrow]:
     """Return forward and deviation of parity and what was known before, and the borrow that is known now.
 
     strain: how far parity may be off for its tables; infinite: the premium is in it, and it says nothing of the borrow.
     """
-    parity, deviation = float(found[MIDDLE]), max(float(found[DEVIATION]), CENT)
-    years, of = case.of.years, case.of
+    years, of, known = case.of.years, case.of, case.kept
     if strain == np.inf:
-        return parity, deviation, case.prior
-    deviation = float(np.sqrt(deviation * deviation + strain * strain))
-    known = case.prior.met_by(of.borrow(case.spot, parity), deviation / (parity * years), case.event_ns, years)
+        return parity.forward, parity.deviation, known
+    deviation = float(np.sqrt(parity.deviation * parity.deviation + strain * strain))
+    level = moved(LEVEL_LAG_S, case.spot, parity.vol) if case.spot_deviation == 0.0 else case.spot_deviation
+    ages_ns = np.where(parity.age_s > 0.0, parity.age_s, 0.0).ravel() * SECOND_NS
+    if not known.measured or ages_ns.min() < case.event_ns - known.event_ns:
+        both = float(np.sqrt(deviation * deviation + level * level)) / (parity.forward * years)
+        value, renewed_ns = of.borrow(case.spot, parity.forward), max(RENEWED_NS, mean(ages_ns))
+        known = case.prior.met_by(value, both, case.event_ns, years, renewed_ns)
     if not case.prior.measured:
-        return parity, deviation, known
+        return parity.forward, deviation, known
     apart = case.prior.deviation * years * case.spot
-    other = float(np.sqrt(case.spot_deviation * case.spot_deviation + apart * apart + CENT * CENT))
-    return *joined(parity, deviation, of.forward(case.spot, case.prior.mean), other), known
+    other = float(np.sqrt(level * level + apart * apart + CENT * CENT))
+    return *joined(parity.forward, deviation, of.forward(case.spot, case.prior.mean), other), known
 
 
-def _premiums(near: Rungs, point: Point, way: Exercise) -> tuple[F64, NDArray[np.bool_]]:
-    """Return premiums, (2, w), at the volatility of the right out of the money, and where both are known, (w,)."""
+def _premiums(near: Rungs, point: Point, way: Exercise) -> tuple[F64, NDArray[np.bool_], F64]:
+    """Return premiums, (2, w), at the volatility of the right out of the money; where both are known; that volatility.
+
+    The latter two of shape (w,).
+    """
     calls = near.strikes >= point.forward
     side = calls.astype(np.int64)
     at = np.arange(side.size)
@@ -227,7 +256,17 @@ def _premiums(near: Rungs, point: Point, way: Exercise) -> tuple[F64, NDArray[np
         way.premiums(point, vol, near.strikes, np.full(side.size, one == CALL), near.rows[one]) for one in (PUT, CALL)
     ]
     known = (both[PUT].status == OK) & (both[CALL].status == OK) & (vol > 0.0)
-    return np.where(known, np.array([both[PUT].premium, both[CALL].premium]), 0.0), known
+    return np.where(known, np.array([both[PUT].premium, both[CALL].premium]), 0.0), known, vol
+
+
+def _vol_of(near: Rungs, vols: F64, point: Point) -> float:
+    """Return the volatility of the strike nearest to the forward that has one, else its straddle's; NaN: none."""
+    order = np.argsort(np.abs(near.strikes - point.forward), kind="stable")
+    sure = order[vols[order] > 0.0]
+    if sure.size:
+        return float(vols[sure[0]])
+    straddle = float(near.mid[PUT, order[0]] + near.mid[CALL, order[0]]) / point.terms.discount
+    return STRADDLE_TO_DEVIATION * straddle / (point.forward * float(np.sqrt(point.terms.years)))
 
 
 def _new_cash(near: Rungs, case: Case, point: Point) -> Exercise:
@@ -282,5 +321,5 @@ def _without(
         deviation_bp = 0.25 * (bounds[1] - bounds[0]) / forward * 1e4
     return ExpiryForward(
         forward, *bounds, deviation_bp, case.spot if case.spot > 0.0 else point.spot, *measured, 0, quality, np.nan,
-        status, 0, case.prior, point, way,
+        status, 0, case.kept, point, way,
     )  # fmt: skip

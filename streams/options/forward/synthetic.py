@@ -107,5 +107,6 @@ def near_the_money(rungs: Rungs, forward: float, discount: float, count: int) ->
 
 
 __all__ = [
-    "DEVIATION", "HIGH", "LOW", "MIDDLE", "SHARE", "USED", "Rungs", "agreed", "near_the_money", "rungs_of", "synthetic",
+    "DEVIATION", "HIGH", "LOW", "MIDDLE", "SHARE", "STRADDLE_TO_DEVIATION", "USED", "Rungs", "agreed", "near_the_money",
+    "rungs_of", "synthetic",
 ]  # fmt: skip
