@@ -109,6 +109,24 @@ def sim(
     symbols: Symbols = "",
     rate: Annotated[float, typer.Option(min=0.001, help="Mean ticks a second of event time, all symbols.")] = 60.0,
     minutes: Annotated[int, typer.Option(min=0, help="Only so much of each regular session; 0: the whole day.")] = 0,
+    options: Annotated[str, typer.Option(help="Tickers that have options, too, or all; none where empty.")] = "",
+    option_rate: Annotated[
+        float, typer.Option(help="How often market makers look at a chain, a second at most; they follow its quotes.")
+    ] = 4.0,
+    expiries: Annotated[int, typer.Option(help="Expiries listed at a time, 2 to 20: Fridays, months, quarters.")] = 8,
+    strikes: Annotated[
+        int, typer.Option(help="About so many strikes an expiry, 5 to 100; each a call and a put.")
+    ] = 24,
+    interest: Annotated[
+        float,
+        typer.Option(
+            help="Rate that options carry, per 1.00 and year; analytics needs the same, in its config's rates."
+        ),
+    ] = 0.043,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Where to write what was planted, and what options are drawn around: JSON lines."),
+    ] = None,
     speed: Speed = "max",
     frame_ticks: Annotated[int, typer.Option(min=1, max=65_535, help="Most ticks of a frame.")] = 64,
     frame_ms: Annotated[int, typer.Option(min=1, max=5000, help="Most event time of a frame; divides 5 s.")] = 250,
@@ -117,17 +135,30 @@ def sim(
     quiet: Quiet = False,
     world: WorldOption = None,
 ) -> None:
-    """Play a simulated market of nine symbols, with planted moves. Run it again to go on where it stopped."""
+    """Play a simulated market of nine symbols, with planted moves. Run it again to go on where it stopped.
+
+    --options AAPL,MSFT,GOOGL adds their American option chains, drawn around a truth that is known at every instant:
+    a third of the symbols each have an SSVI surface, Heston's with jumps, and one with earnings between two expiries;
+    with borrow, cash dividends, noise, stale and one-sided quotes. docs/simulated_chains.md says how.
+    """
+    from aiots.sim_truth import other_rate, write_truth
     from connectors.sources.frames import FrameRule
-    from connectors.sources.sim import DEFAULT_DAY, open_sim
+    from connectors.sources.sim import DEFAULT_DAY, OptionParams, chosen_symbols, open_sim
 
     config, pace = load_config(world=world), _speed(speed)
     try:
         rule = FrameRule(frame_ticks, frame_ms * 1_000_000)
         day = _day(first) or DEFAULT_DAY
-        source = open_sim(seed, day, days, _split(symbols), rate, minutes or None, rule)
-    except ValueError as error:
+        wanted = chosen_symbols(_split(symbols) if options == "all" else _split(options))
+        of = OptionParams(wanted, option_rate, expiries, strikes, interest) if options else None
+        source = open_sim(seed, day, days, _split(symbols), rate, minutes or None, rule, options=of)
+        note = other_rate(config, source)
+        if truth is not None:
+            write_truth(source, truth)
+    except (ValueError, OSError) as error:
         fail(str(error), 2)
+    if note:
+        typer.echo(note, err=True)
     _play(config, source, pace, lag_max, disk_free_min_gb, quiet)
 
 

@@ -9,6 +9,7 @@ announcement `draw_jump` gives the move of the price, and a new state begins wit
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from connectors.sources.sim_chain_truth import ChainTruth, TruthKind, TruthTable
 from connectors.sources.sim_market import generator
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 YEARS_MIN = 1.0 / (365.0 * 1_440.0)
 """A minute: nearer to expiry the volatility stays that of a minute before it."""
@@ -24,11 +26,19 @@ YEARS_MIN = 1.0 / (365.0 * 1_440.0)
 
 @dataclass(frozen=True)
 class ChainState:
-    """A truth over one span of time. years: (s,) ACT/365 to each expiry at its begin; tables: one an expiry."""
+    """A truth over one span of time. years: (s,) of volatility time to each expiry at its begin; tables: one an expiry.
+
+    The tables again, side by side: ends (2, s) years, variance (2, s, p), scale (s,); low, step: of their places.
+    """
 
     truth: ChainTruth
     years: F64
     tables: tuple[TruthTable, ...]
+    ends: F64
+    variance: F64
+    scale: F64
+    low: float
+    step: float
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,9 @@ class ChainMids:
 def chain_state(truth: ChainTruth, years: F64, span_years: float, event_years: float = math.inf) -> ChainState:
     """Return the state of a span that begins now.
 
-    years: (s,) ACT/365 to each expiry, > 0. span_years: how long the span is; what expires in it keeps its last smile.
-    event_years: until the earnings are out; infinite: they are out, or there are none; a span may not hold them.
+    years: (s,), s >= 1, of volatility time to each expiry, > 0. span_years: how long the span is; what expires in it
+    keeps its last smile. event_years: until the earnings are out; infinite: they are out, or there are none; a span may
+    not hold them.
     """
     if not span_years <= event_years:
         raise ValueError(f"a span must end with the announcement in {event_years} years, was {span_years}")
@@ -52,22 +63,48 @@ def chain_state(truth: ChainTruth, years: F64, span_years: float, event_years: f
     for one in np.asarray(years, np.float64).tolist():
         first, last = max(one, 2.0 * YEARS_MIN), max(one - span_years, YEARS_MIN)
         tables.append(truth_table(truth, first, last, event_years < one))
-    return ChainState(truth, np.array(years, np.float64), tuple(tables))
+    place = tables[0].place
+    return ChainState(
+        truth,
+        np.array(years, np.float64),
+        tuple(tables),
+        np.stack([one.years for one in tables], axis=1),
+        np.stack([one.variance for one in tables], axis=1),
+        np.array([one.scale for one in tables]),
+        float(place[0]),
+        float(place[1] - place[0]),
+    )
 
 
 def chain_mids(state: ChainState, elapsed_years: float, forward: F64, strikes: list[F64]) -> list[ChainMids]:
     """Return fair values per expiry, `elapsed_years` after the span's begin. forward: (s,); strikes: (m,) an expiry."""
-    out = []
-    for table, years, ahead, strike in zip(state.tables, state.years.tolist(), forward.tolist(), strikes, strict=True):
-        left = max(years - elapsed_years, YEARS_MIN)
-        k = np.log(strike / ahead)
-        w = table.total_variance(k, left)
-        value = ahead * black_otm(k, w)
-        inside = np.abs(ahead - strike)
-        is_put = k < 0.0
-        call, put = np.where(is_put, value + inside, value), np.where(is_put, value, value + inside)
-        out.append(ChainMids(call, put, np.sqrt(w / left)))
-    return out
+    lengths = [len(one) for one in strikes]
+    expiry = np.repeat(np.arange(len(strikes)), lengths)
+    every = flat_mids(state, elapsed_years, forward, np.concatenate([np.empty(0), *strikes]), expiry)
+    ends = np.cumsum([0, *lengths]).tolist()
+    return [ChainMids(every.call[a:b], every.put[a:b], every.vol[a:b]) for a, b in pairwise(ends)]
+
+
+def flat_mids(state: ChainState, elapsed_years: float, forward: F64, strike: F64, expiry: I64) -> ChainMids:
+    """Return fair values of all expiries at once, as chain_mids. strike, expiry (which of them): (n,)."""
+    left = np.maximum(state.years - elapsed_years, YEARS_MIN)
+    first, last = state.ends[0], state.ends[1]
+    share = np.clip((first - left) / np.where(first > last, first - last, 1.0), 0.0, 1.0)[:, None]
+    rows = (1.0 - share) * state.variance[0] + share * state.variance[1]
+    ahead, years = forward[expiry], left[expiry]
+    k = np.log(strike / ahead)
+    points = rows.shape[1]
+    at = np.clip((k / state.scale[expiry] - state.low) / state.step, 1.0, points - 2.000001)
+    whole = at.astype(np.int64)
+    t, base, row = at - whole, expiry * points + whole, rows.ravel()
+    a, b, c, d = row[base - 1], row[base], row[base + 1], row[np.minimum(base + 2, row.size - 1)]
+    bend = t * ((c - a) + t * ((2.0 * a - 5.0 * b + 4.0 * c - d) + t * (3.0 * (b - c) + d - a)))
+    variance = b + 0.5 * bend
+    value = ahead * black_otm(k, variance * years)
+    inside = np.abs(ahead - strike)
+    is_put = k < 0.0
+    call, put = np.where(is_put, value + inside, value), np.where(is_put, value, value + inside)
+    return ChainMids(call, put, np.sqrt(variance))
 
 
 def draw_jump(truth: ChainTruth, seed: int, number: int = 0) -> float:

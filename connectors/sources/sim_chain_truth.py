@@ -78,10 +78,11 @@ class ChainTruth:
         return math.sqrt(self.move_sd**2 + self.up_chance * (1.0 - self.up_chance) * apart * apart)
 
 
-def draw_truth(kind: TruthKind, seed: int, number: int = 0) -> ChainTruth:
-    """Return a truth of a kind, drawn from the stream (seed, number)."""
+def draw_truth(kind: TruthKind, seed: int, number: int = 0, vol: float | None = None) -> ChainTruth:
+    """Return a truth of a kind, drawn from the stream (seed, number); vol: of today's variance, None: drawn, too."""
     random = generator(seed, number, 71)
-    vol = math.exp(random.uniform(math.log(0.14), math.log(0.60)))
+    drawn = math.exp(random.uniform(math.log(0.14), math.log(0.60)))
+    vol = drawn if vol is None else vol
     long_vol = vol * math.exp(random.uniform(-0.3, 0.3))
     reversion = random.uniform(0.8, 5.0)
     base = (vol * vol, long_vol * long_vol, reversion)
