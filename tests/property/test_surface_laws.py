@@ -19,7 +19,7 @@ from tests.smiles import ROWS, YEARS, as_bytes, crosses, deviation, fit_rows, ha
 F64 = NDArray[np.float64]
 
 seeds = st.integers(0, 2**32 - 1)
-DEFINED = (FitStatus.OK, FitStatus.FEW_QUOTES, FitStatus.FALLBACK, FitStatus.CALENDAR_CROSSED)
+DEFINED = (FitStatus.OK, FitStatus.FEW_QUOTES, FitStatus.FALLBACK, FitStatus.CALENDAR_CROSSED, FitStatus.POOR_FIT)
 
 
 def drawn(seed: int) -> tuple[NDArray[np.int64], F64, F64, F64, F64]:

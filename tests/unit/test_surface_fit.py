@@ -58,10 +58,26 @@ def test_quotes_with_a_butterfly_are_met_as_far_as_there_is_none() -> None:
     vol = 0.25 - 0.3 * np.abs(k)
     for one in (vol, 0.25 + 3.0 * np.abs(k), np.where(k > 0.0, 0.4, 0.2)):
         fit = fit_chain([0, 25], k, one, np.full(25, 0.002), [0.1])
-        assert FitStatus(fit.status[0]) in (FitStatus.OK, FitStatus.FALLBACK)
+        assert FitStatus(fit.status[0]) in (FitStatus.POOR_FIT, FitStatus.FALLBACK)
         assert not has_butterfly(fit.slices[0])
         assert fit.butterfly[0] >= 0.0
         assert fit.worst[0] > 0.01
+
+
+def test_a_smile_that_the_fit_is_not_says_so() -> None:
+    """Strikes that scatter far beyond their spreads: no arbitrage, and not ok; within wide ones it is."""
+    k = np.linspace(-0.2, 0.2, 33)
+    loose = 0.3 + np.random.default_rng(1).uniform(-0.03, 0.03, 33)
+    for vol, half, status in (
+        (loose, 0.003, FitStatus.POOR_FIT),
+        (loose, 0.05, FitStatus.OK),
+        (0.3 + 0.1 * (loose - 0.3), 0.0003, FitStatus.OK),
+    ):
+        fit = fit_chain([0, 33], k, vol, np.full(33, half), [0.1])
+        assert FitStatus(fit.status[0]) == status
+        assert fit.butterfly[0] >= 0.0
+    fit = fit_chain([0, 33], k, loose, np.full(33, np.nan), [0.1])
+    assert FitStatus(fit.status[0]) == FitStatus.OK, "without spreads there is nothing to hold it to"
 
 
 def test_crossing_quotes_say_so_and_have_no_butterfly() -> None:

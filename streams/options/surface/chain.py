@@ -37,7 +37,16 @@ from streams.options.surface.fit import (
     to_slice,
 )
 from streams.options.surface.linear import copy
-from streams.options.surface.prepare import WEIGHT, V, X, discount_outliers, fill_grids, load_quotes, money_variance
+from streams.options.surface.prepare import (
+    WEIGHT,
+    V,
+    X,
+    discount_outliers,
+    fill_grids,
+    load_quotes,
+    median,
+    money_variance,
+)
 from streams.options.surface.slices import (
     DENSE,
     SLICE_SIZE,
@@ -58,6 +67,9 @@ from streams.options.surface.status import (
     NO_QUOTES,
     NO_TIME,
     OK,
+    POOR_FIT,
+    POOR_RMS,
+    POOR_SPREAD,
 )
 
 F64 = NDArray[np.float64]
@@ -70,8 +82,8 @@ SPAN_FOR_SVI = 0.8
 VARIANCE_MIN, VARIANCE_MAX = 1e-12, 1e4
 """Of w at the money: what lies outside is no quote."""
 RHO_PRIOR, LOG_CURVE_PRIOR = -0.3, -0.1
-DEVIATION, QUOTES, RMS, WORST, BUTTERFLY, CALENDAR, STEPS, MODEL = range(8)
-FIGURES = 8
+DEVIATION, QUOTES, RMS, WORST, BUTTERFLY, CALENDAR, STEPS, MODEL, OUTSIDE = range(9)
+FIGURES = 9
 QUOTE_ROWS, GRID_ROWS = 6, 6
 """Rows of the work space that fit_slices is given, (QUOTE_ROWS, most quotes of a slice) and (GRID_ROWS, DENSE)."""
 
@@ -220,16 +232,30 @@ def fit_between(
 
 
 @kernel
-def residuals(k: F64, vol: F64, years: float, row: F64, figures: F64) -> None:
-    """Write root mean square and largest residual in volatility."""
-    total, worst, count = 0.0, 0.0, 0
+def residuals(k: F64, vol: F64, error: F64, years: float, row: F64, figures: F64, quotes: F64) -> None:
+    """Write root mean square and largest residual in volatility, and the median one in half spreads (NaN: none known).
+
+    quotes: work space, (QUOTE_ROWS, m).
+    """
+    total, worst, count, known = 0.0, 0.0, 0, 0
+    least = POOR_SPREAD * np.sqrt(slice_variance(row, 0.0) / years)
     for i in range(k.size):
         if abs(k[i]) < np.inf and vol[i] > 0.0 and vol[i] < np.inf:
             apart = abs(np.sqrt(slice_variance(row, k[i]) / years) - vol[i])
             total += apart * apart
             worst = max(worst, apart)
             count += 1
+            if error[i] >= 0.0:
+                quotes[X, known] = apart / max(error[i], least)
+                known += 1
     figures[RMS], figures[WORST] = np.sqrt(total / count), worst
+    figures[OUTSIDE] = median(quotes[X], known, quotes[V]) if known > 0 else np.nan
+
+
+@kernel
+def is_poor(row: F64, years: float, figures: F64) -> bool:
+    """Return whether a slice is not the smile of its quotes: see POOR_FIT."""
+    return figures[OUTSIDE] > 1.0 and figures[RMS] > POOR_RMS * np.sqrt(slice_variance(row, 0.0) / years)
 
 
 @kernel
@@ -280,12 +306,14 @@ def fit_slices(
                 k[a:z], vol[a:z], error[a:z], years[i], before, after, status[i], row, figures[i], quotes, grids, work
             )
         model[i] = np.uint8(figures[i, MODEL])
-        residuals(k[a:z], vol[a:z], years[i], row, figures[i])
+        residuals(k[a:z], vol[a:z], error[a:z], years[i], row, figures[i], quotes)
         figures[i, BUTTERFLY] = butterfly_margin(row, figures[i, DEVIATION])
         if is_slice(before):
             figures[i, CALENDAR] = calendar_margin(row, before, figures[i, DEVIATION])
             if figures[i, CALENDAR] < 0.0:
                 status[i] = CALENDAR_CROSSED
+        if status[i] == OK and is_poor(row, years[i], figures[i]):
+            status[i] = POOR_FIT
         before = row
 
 

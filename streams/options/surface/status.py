@@ -23,6 +23,9 @@ class FitStatus(IntEnum):
     """Expiry is now or past."""
     BAD_INPUT = 6
     """Years are NaN or infinite."""
+    POOR_FIT = 7
+    """No arbitrage, and not its quotes' smile: the median strike lies outside of its own spread (half spreads below
+    POOR_SPREAD of the volatility at the money count as that), and rms is over POOR_RMS of that volatility."""
 
 
 class SliceModel(IntEnum):
@@ -40,10 +43,12 @@ CALENDAR_CROSSED = int(FitStatus.CALENDAR_CROSSED)
 NO_QUOTES = int(FitStatus.NO_QUOTES)
 NO_TIME = int(FitStatus.NO_TIME)
 BAD_INPUT = int(FitStatus.BAD_INPUT)
+POOR_FIT = int(FitStatus.POOR_FIT)
 MODEL_NONE = int(SliceModel.NONE)
 MODEL_SVI = int(SliceModel.SVI)
 MODEL_SSVI = int(SliceModel.SSVI)
 """The numbers as kernels use them."""
+POOR_SPREAD, POOR_RMS = 0.002, 0.03
 
 
 def fit_labels(status: NDArray[np.uint8]) -> list[str]:
