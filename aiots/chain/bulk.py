@@ -5,14 +5,13 @@ them, iv_status its word. A row group holds GROUP_ROWS rows or a frame more: mem
 """
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from aiots.chain.latest import symbol_of
+from connectors.sources.whole_file import WholeFile
 from schemas.records import ChainFrame
 from streams.options.status import LABELS
 
@@ -46,7 +45,7 @@ SCHEMA = pa.schema(
 )
 
 
-class ChainWriter:
+class ChainWriter(WholeFile):
     """Write frames to a new file, which appears when all are in; use as a context manager.
 
     rows: taken so far. group_rows: of a row group, at least.
@@ -54,8 +53,7 @@ class ChainWriter:
 
     def __init__(self, path: Path, group_rows: int = GROUP_ROWS) -> None:
         self.rows, self.group_rows = 0, group_rows
-        self._path, self._partial = path, path.with_name(path.name + ".partial")
-        self._writer = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd")
+        super().__init__(path, SCHEMA)
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
 
@@ -69,23 +67,8 @@ class ChainWriter:
 
     def _flush(self) -> None:
         if self._waiting:
-            table = pa.Table.from_batches(self._waiting)
-            self._writer.write_table(table, row_group_size=table.num_rows)
+            self.write(pa.Table.from_batches(self._waiting))
         self._waiting, self._waiting_rows = [], 0
-
-    def __enter__(self) -> "ChainWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
 
 
 def batch_of(frame: ChainFrame) -> pa.RecordBatch:

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import Message
 
+from connectors.sources.whole_file import WholeFile
 from schemas import records, wire
 from streams.log.filter import id_of
 from streams.log.ids import PREVIOUS_HEADER, Headers
@@ -77,15 +77,14 @@ def row_of(message: Message) -> Row:
     )
 
 
-class RecordingWriter:
+class RecordingWriter(WholeFile):
     """Write rows to a new file, in bounded memory; use as a context manager, which removes the file on an error."""
 
     def __init__(self, path: Path, topic: str, partitions: int) -> None:
         """topic: full name. partitions: how many the topic has."""
-        self._path, self._partial = path, path.with_name(path.name + ".partial")
         about = {"version": VERSION, "topic": topic, "partitions": partitions}
         schema = SCHEMA.with_metadata({FORMAT: json.dumps(about).encode()})
-        self._writer = pq.ParquetWriter(self._partial, schema, compression="zstd")
+        super().__init__(path, schema)
         self._schema = schema
         self._rows: list[Row] = []
         self._bytes = 0
@@ -108,22 +107,8 @@ class RecordingWriter:
             arrays = [
                 pa.array(column, kind) for column, kind in zip([*columns[:5], headers], SCHEMA.types, strict=True)
             ]
-            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+            self.write(pa.Table.from_arrays(arrays, schema=self._schema))
         self._rows, self._bytes = [], 0
-
-    def __enter__(self) -> "RecordingWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
 
 
 class Recording:
