@@ -6,7 +6,7 @@ viridis, from dark (near) to light.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,24 @@ if TYPE_CHECKING:
 
 F64 = NDArray[np.float64]
 
-SMILES_MAX = 6
-ACROSS = 3
-PANEL_WIDTH, SMILE_HEIGHT, LAST_HEIGHT = 5.2, 4.0, 3.6
+SMILES_MAX = 16
+LARGE_MAX = 6
+"""Up to so many smiles are drawn large."""
+DENSITIES_MAX = 6
+LAST_HEIGHT = 3.6
 """Inches."""
 DPI = 110
+
+
+class Panel(NamedTuple):
+    """A smile's panel: so many in a row, inches."""
+
+    across: int
+    width: float
+    height: float
+
+
+LARGE, SMALL = Panel(3, 5.2, 4.0), Panel(4, 4.3, 3.5)
 PUTS, CALLS, FIT, FAULTY = "#D55E00", "#0072B2", "#000000", "#999999"
 DENSITY_REACH, DENSITY_POINTS = 4.5, 361
 DAYS = 365.0
@@ -55,9 +68,13 @@ def save_figure(latest: Latest, path: Path, wanted: Sequence[int] = ()) -> int:
 
 def chosen(surface: SurfaceFrame) -> list[int]:
     """Return up to SMILES_MAX expiries that have quotes, the first and the last among them."""
-    quoted = [i for i, count in enumerate(surface.quotes) if count > 0]
-    places = np.unique(np.rint(np.linspace(0, len(quoted) - 1, min(SMILES_MAX, len(quoted)))).astype(int))
-    return [quoted[i] for i in places.tolist()]
+    return spread_over([i for i, count in enumerate(surface.quotes) if count > 0], SMILES_MAX)
+
+
+def spread_over(numbers: Sequence[int], most: int) -> list[int]:
+    """Return up to `most` of them, evenly, the first and the last among them."""
+    places = np.unique(np.rint(np.linspace(0, len(numbers) - 1, min(most, len(numbers)))).astype(int))
+    return [numbers[i] for i in places.tolist()]
 
 
 def draw(latest: Latest, surface: SurfaceFrame, shown: Sequence[int]) -> "Figure":
@@ -65,10 +82,11 @@ def draw(latest: Latest, surface: SurfaceFrame, shown: Sequence[int]) -> "Figure
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = -(-len(shown) // ACROSS)
+    panel = LARGE if len(shown) <= LARGE_MAX else SMALL
+    rows = -(-len(shown) // panel.across)
     across = -(-len(shown) // max(rows, 1))
-    heights = [SMILE_HEIGHT] * rows + [LAST_HEIGHT]
-    figure = Figure(figsize=(max(across, 2) * PANEL_WIDTH, sum(heights) + 0.7), layout="constrained")
+    heights = [panel.height] * rows + [LAST_HEIGHT]
+    figure = Figure(figsize=(max(across, 2) * panel.width, sum(heights) + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(_title(surface, len(shown)), fontsize=13)
     grid = figure.add_gridspec(rows + 1, 1, height_ratios=heights)
@@ -81,7 +99,7 @@ def draw(latest: Latest, surface: SurfaceFrame, shown: Sequence[int]) -> "Figure
             draw_smile(upper, lower, smile_line(latest, surface, expiry), surface, expiry)
     last = grid[rows].subgridspec(1, 2)
     draw_term(figure.add_subplot(last[0]), surface)
-    draw_densities(figure.add_subplot(last[1]), surface, shown)
+    draw_densities(figure.add_subplot(last[1]), surface, spread_over(shown, DENSITIES_MAX))
     return figure
 
 

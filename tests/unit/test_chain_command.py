@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from aiots.__main__ import build_app
 from aiots.chain.bulk import SCHEMA, ChainWriter
-from aiots.chain.figure import chosen, save_figure
+from aiots.chain.figure import SMILES_MAX, chosen, save_figure, spread_over
 from aiots.chain.latest import Latest
 from aiots.chain.smiles import smile_of_contracts
 from aiots.chain.terminal import age, chain_view, wanted_expiries
@@ -123,16 +123,19 @@ def test_expiries_are_found_by_either_day() -> None:
 
 
 def test_the_picture_is_a_png(tmp_path: Path) -> None:
-    """Smiles, term structure and densities of hand-made frames; at most six smiles, the first and last among them."""
+    """Smiles, term structure and densities of hand-made frames; at most sixteen smiles, first and last among them."""
     file = tmp_path / "xyz.png"
     assert save_figure(latest(), file) == 2
     assert file.read_bytes().startswith(PNG)
     assert file.stat().st_size > 20_000
     many = surface()
-    object.__setattr__(many, "quotes", np.array([3, 0, *range(1, 12)], np.int64))
+    object.__setattr__(many, "quotes", np.array([3, 0, *range(1, 21)], np.int64))
     picked = chosen(many)
-    assert len(picked) == 6
-    assert (picked[0], picked[-1], 1 in picked) == (0, 12, False)
+    assert len(picked) == SMILES_MAX
+    assert (picked[0], picked[-1], 1 in picked) == (0, 21, False)
+    assert spread_over(picked, 3) == [0, picked[8], 21]
+    object.__setattr__(many, "quotes", np.array([3, 0, *range(1, 12)], np.int64))
+    assert chosen(many) == [0, *range(2, 13)], "all that have quotes"
 
 
 def test_an_export_holds_every_row(tmp_path: Path) -> None:
