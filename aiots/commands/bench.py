@@ -41,6 +41,8 @@ def bench(
     wanted = tuple(only or SECTIONS)
     if unknown := [name for name in wanted if name not in SECTIONS]:
         fail(f"--only must be one of {', '.join(SECTIONS)}, was {unknown[0]}", 2)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="aiots-bench-", dir=folder))
     from importlib import import_module
 
