@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from aiots.config import load_config
 from aiots.stage import stage_params
@@ -17,12 +18,14 @@ from schemas.records import ChainFrame, SurfaceFrame
 from schemas.topics import full_name
 from streams.chain.analytics import make
 from streams.log.reader import bounds, read
+from streams.options.contracts.clock import new_york_day
 from streams.runtime.options import make_params
 from streams.runtime.task import TaskKey
 from streams.runtime.upgrade import newest_manifest
 from streams.stage import Output
 from streams.topology import BY_NAME
 from tests.kills.processes import Pipeline
+from tests.lean_part import copy_part, copy_whole
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 TICKS, FEATURES = "market.ticks", "features"
@@ -31,6 +34,12 @@ FIRST_QUOTES_NS = 1_450_881_060_000_000_000
 """2015-12-23 09:31 in New York."""
 SECONDS_MAX = 100.0
 RATES = '{"2010-01-01": 0.0025}'
+TEN, QUARTER_PAST_TEN = 600, 615
+"""Minutes of the day."""
+REFERENCE = ("market-hours", "symbol-properties")
+AAPL_EXPIRIES = ("_20140606", "_20140719", "_20140816")
+AAPL_EX_NS = 1_407_418_200_000_000_000
+"""2014-08-07 09:30 in New York: a quarter after the dividend before it."""
 
 
 @dataclass(frozen=True)
@@ -155,3 +164,91 @@ def test_twxs_five_expiries_through_kafka(broker: Mapping[str, str], tmp_path: P
     assert np.isnan(last.spot)
     assert last.forward == pytest.approx([71.5, 71.5, 71.3, 71.0, 69.9], abs=0.6)
     assert (np.diff(last.atm_vol**2 * last.years) > 0.0).all()
+
+
+def test_aapls_trades_across_its_dividend_through_kafka(
+    broker: Mapping[str, str], tmp_path: Path, lean_data: Path
+) -> None:
+    """2014-06-06, trades alone, an expiry today and a dividend in August, foreseen from those of February and May."""
+    recorded(lean_data, "option/usa/minute/aapl/20140606_trade_american.zip")
+    part, equity = tmp_path / "Data", "equity/usa"
+    copy_whole(lean_data, part, *REFERENCE, *(f"{equity}/{kind}_files/aapl.csv" for kind in ("factor", "map")))
+    for kind in ("trade", "quote"):
+        copy_part(lean_data, part, f"{equity}/minute/aapl/20140606_{kind}.zip", TEN)
+    copy_part(lean_data, part, "option/usa/minute/aapl", TEN, near_aapl)
+    told = play(broker, tmp_path, part, "AAPL", "2014-06-06", 1)
+    assert told.written == told.folded
+    surface = told.surfaces()[-1]
+    assert surface.ex_ns[0] == AAPL_EX_NS
+    assert surface.cash[0] == pytest.approx(3.29, abs=0.01)
+    days = np.array([date_of(one) for one in surface.expiry_ns])
+    assert days.tolist() == ["2014-06-06", "2014-07-18", "2014-08-15"]
+    assert surface.spot == pytest.approx(646.0, abs=4.0)
+    assert surface.forward == pytest.approx(surface.spot, rel=0.015)
+    # The borrow is what is left beyond the dividends that are known: next to nothing.
+    assert np.abs(surface.borrow[1:]).max() < 0.02
+    vols = whole_of(told.chains())
+    for day in days[1:].tolist():
+        strike, is_call, iv = (column[vols.expiry == day] for column in (vols.strike, vols.is_call, vols.iv))
+        near = (np.abs(strike / surface.spot - 1.0) < 0.06) & np.isfinite(iv)
+        assert ((iv[near] > 0.13) & (iv[near] < 0.45)).all(), day
+        # Puts and calls of one strike tell one volatility, within what last trades allow.
+        both = sorted(set(strike[near & is_call].tolist()) & set(strike[near & ~is_call].tolist()))
+        assert len(both) >= 4, day
+        sides = [np.array([iv[near & (is_call == side) & (strike == k)][0] for k in both]) for side in (False, True)]
+        assert abs(float(np.median(sides[0] - sides[1]))) < 0.02, day
+
+
+def test_spxs_forwards_are_its_index_through_kafka(broker: Mapping[str, str], tmp_path: Path, lean_data: Path) -> None:
+    """2021-01-04, SPX and SPXW with two strikes each: forwards within basis points of the index, the same for all."""
+    recorded(lean_data, "indexoption/usa/minute/spxw/20210104_quote_european.zip")
+    part = tmp_path / "Data"
+    copy_whole(lean_data, part, *REFERENCE)
+    # The index's file counts in Chicago's time.
+    copy_part(lean_data, part, "index/usa/minute/spx/20210104_trade.zip", QUARTER_PAST_TEN - 60)
+    for root in ("spx", "spxw"):
+        copy_part(lean_data, part, f"indexoption/usa/minute/{root}", QUARTER_PAST_TEN)
+    told = play(broker, tmp_path, part, "SPX", "2021-01-04", 1)
+    assert told.written == told.folded
+    surfaces = [one for one in told.surfaces() if (one.forward_status == bytes(len(one.years))) and one.spot > 0.0]
+    assert len(surfaces) > 30
+    assert {root for one in surfaces for root in one.root} == {"SPX", "SPXW"}
+    away_bp = np.array([1e4 * (one.forward[:4] / one.spot - 1.0) for one in surfaces])
+    assert np.abs(np.median(away_bp, axis=0)).max() < 6.0
+    assert np.quantile(np.abs(away_bp), 0.95) < 12.0
+    # A dividend yield of 1.5 % a year less the rate takes next to nothing in a fortnight.
+    assert (np.median(away_bp, axis=0)[-1] - np.median(away_bp, axis=0)[0]) == pytest.approx(-4.0, abs=4.0)
+    told_bp = np.array([one.forward_bp[:3] for one in surfaces])
+    assert np.median(told_bp) > 0.3, "two strikes and an index that lags say no more"
+
+
+def near_aapl(name: str) -> bool:
+    """Return whether a contract is of a chosen expiry and within 6 % of 645."""
+    strike = int(name.split("_")[-2]) / 1e4
+    return name.removesuffix(".csv").endswith(AAPL_EXPIRIES) and abs(strike / 645.0 - 1.0) < 0.06
+
+
+@dataclass(frozen=True)
+class Vols:
+    """The newest of each contract, (n,) each."""
+
+    expiry: NDArray[np.str_]
+    strike: NDArray[np.float64]
+    is_call: NDArray[np.bool_]
+    iv: NDArray[np.float64]
+
+
+def whole_of(chains: list[ChainFrame]) -> Vols:
+    """Return the volatilities of the last whole frame."""
+    frame = [one for one in chains if one.whole][-1]
+    return Vols(
+        np.array([date_of(one) for one in frame.expiry_ns]),
+        np.array([int(name[13:]) / 1e3 for name in frame.contracts]),
+        np.array([name[12] == "C" for name in frame.contracts]),
+        frame.iv,
+    )
+
+
+def date_of(instant_ns: int) -> str:
+    """Return the day in New York."""
+    return new_york_day(int(instant_ns)).isoformat()
