@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.numerics.jit import entry
+from streams.numerics.jit import entry, kernel
 from streams.numerics.special import normal_cdf
 from streams.options.forward.parity import WIDTH_MIN
 
@@ -88,19 +88,46 @@ def _age(strikes: F64, put_s: F64, call_s: F64, weight: F64, facts: F64, low: F6
     return float(np.sqrt(common))
 
 
+@kernel
+def _student(degrees: int) -> float:
+    return STUDENT[degrees - 1] if degrees <= len(STUDENT) else 1.0 + STUDENT_REST / degrees
+
+
 @entry
-def _together(strikes: F64, put_s: F64, call_s: F64, weight: F64, facts: F64) -> float:
-    """Return the deviation of the strikes' mean by age alone. weight: (w,), of any sum. facts: as _age."""
-    total, whole = 0.0, 0.0
-    for i in range(strikes.size):
-        whole += weight[i]
-        own = normal_cdf((facts[0] - strikes[i]) / facts[2])
-        for j in range(strikes.size):
-            other = normal_cdf((facts[0] - strikes[j]) / facts[2])
-            total += weight[i] * weight[j] * (
-                own * (other * min(call_s[i], call_s[j]) + (1.0 - other) * min(call_s[i], put_s[j]))
-                + (1.0 - own) * (other * min(put_s[i], call_s[j]) + (1.0 - other) * min(put_s[i], put_s[j]))
-            )  # fmt: skip
+def few(low: F64, high: F64, forward: float) -> float:
+    """Return the least deviation that n strikes' intervals allow a forward, quote currency; inf for none.
+
+    low, high: (n,) of those that agree, finite. forward: NaN: their scatter about it does not count.
+    """
+    precision, scatter = 0.0, 0.0
+    for i in range(low.size):
+        half = max(0.5 * (high[i] - low[i]), WIDTH_MIN * abs(low[i]))
+        apart = 0.5 * (low[i] + high[i]) - forward
+        precision += 1.0 / (half * half)
+        scatter += apart * apart / (half * half)
+    if not precision > 0.0:
+        return np.inf
+    least = np.sqrt(1.0 / (PAIR * precision))
+    if low.size < 2 or not abs(forward) < np.inf:
+        return float(least)
+    return float(max(least, _student(low.size - 1) * np.sqrt(scatter / (precision * (low.size - 1)))))
+
+
+@entry
+def _together(strikes: F64, put_s: F64, call_s: F64, half: F64, facts: F64) -> float:
+    """Return the deviation of the strikes' mean by age alone. half: (w,) half widths, > 0. facts: as _age."""
+    count = strikes.size
+    call, put = np.empty(count), np.empty(count)
+    whole, total = 0.0, 0.0
+    for i in range(count):
+        weight = 1.0 / (half[i] * half[i])
+        delta = normal_cdf((facts[0] - strikes[i]) / facts[2])
+        call[i], put[i] = weight * delta, weight * (1.0 - delta)
+        whole += weight
+    for i in range(count):
+        for j in range(count):
+            total += call[i] * (call[j] * min(call_s[i], call_s[j]) + put[j] * min(call_s[i], put_s[j]))
+            total += put[i] * (call[j] * min(put_s[i], call_s[j]) + put[j] * min(put_s[i], put_s[j]))
     return float(facts[1] * np.sqrt(SESSION_SHARE * total) / whole)
 
 
@@ -133,7 +160,7 @@ def deviation_of(
     if facts is None:
         return least
     half = np.maximum(0.5 * (wide.high[agree] - wide.low[agree]), WIDTH_MIN * forward)
-    lag = _together(strikes[agree], *seconds, 1.0 / (half * half), facts)
+    lag = _together(strikes[agree], *seconds, half, facts)
     spread = few(dealt[0][agree], dealt[1][agree], np.nan)
     return max(least, float(np.sqrt(spread * spread + lag * lag)))
 
@@ -154,23 +181,4 @@ def moved(seconds: float, level: float, vol: float) -> float:
 
 def student(degrees: int) -> float:
     """Return Student's t within which 68 % lie; degrees >= 1."""
-    return STUDENT[degrees - 1] if degrees <= len(STUDENT) else 1.0 + STUDENT_REST / degrees
-
-
-def few(low: F64, high: F64, forward: float) -> float:
-    """Return the least deviation that n strikes' intervals allow a forward, quote currency; inf for none.
-
-    low, high: (n,) of those that agree, finite. forward: NaN: their scatter about it does not count.
-    """
-    precision, scatter = 0.0, 0.0
-    for one, other in zip(low.tolist(), high.tolist(), strict=True):
-        half = max(0.5 * (other - one), WIDTH_MIN * abs(one))
-        apart = 0.5 * (one + other) - forward
-        precision += 1.0 / (half * half)
-        scatter += apart * apart / (half * half)
-    if not precision > 0.0:
-        return float("inf")
-    least = float(np.sqrt(1.0 / (PAIR * precision)))
-    if low.size < 2 or not np.isfinite(forward):
-        return least
-    return max(least, student(low.size - 1) * float(np.sqrt(scatter / (precision * (low.size - 1)))))
+    return float(_student(degrees))
