@@ -95,7 +95,9 @@ def _stopped(reason: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Run a stage by its command line; a setting that cannot be used ends it with one line and exit code 2."""
+    from deploy.local.process import let_others_first
     from streams.runtime.source import use_kernel_cache
+    from streams.topology import BY_NAME
 
     parser = argparse.ArgumentParser("python -m aiots.stage", description="Run one process of a stage; see aiots run.")
     parser.add_argument("stage")
@@ -103,6 +105,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--metrics-port", type=int, default=0)
     parser.add_argument("--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS)
     options = parser.parse_args(arguments)
+    if options.stage in BY_NAME:
+        let_others_first(BY_NAME[options.stage].nice)
     use_kernel_cache()
     from streams.runtime.options import ParameterError
 

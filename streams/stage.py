@@ -115,5 +115,5 @@ class Stage:
     """Version of the state's layout; a checkpoint of another is refused."""
     joined: bool = False
     """Its fold reads the payloads of a batch as they lie in memory (streams/joined.py)."""
-    linger_ms: int = 1
-    """How long an output may wait for others to be sent with. Each request wakes the broker and every reader."""
+    nice: int = 0
+    """By how much others go first where processors are short."""

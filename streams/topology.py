@@ -2,8 +2,9 @@
 
 from streams.stage import Stage
 
-ORDER_LINGER_MS = 5
-"""Marks come by the thousand; what hangs on a few milliseconds is the signal, not its order."""
+ORDER_NICE = 3
+"""Marks come by the thousand; what hangs on a few milliseconds is the signal, not its order: the broker, analytics and
+signals go first."""
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -27,7 +28,7 @@ STAGES: tuple[Stage, ...] = (
         ("book",),
         "streams.book.router:make",
         "streams.book.router:Params",
-        linger_ms=ORDER_LINGER_MS,
+        nice=ORDER_NICE,
     ),
     Stage(
         "sizing",
@@ -35,7 +36,7 @@ STAGES: tuple[Stage, ...] = (
         ("orders",),
         "streams.sizing.stage:make",
         "streams.sizing.stage:Params",
-        linger_ms=ORDER_LINGER_MS,
+        nice=ORDER_NICE,
     ),
     Stage(
         "risk",
@@ -43,7 +44,7 @@ STAGES: tuple[Stage, ...] = (
         ("verdicts", "risk"),
         "streams.risk.stage:make",
         "streams.risk.stage:Params",
-        linger_ms=ORDER_LINGER_MS,
+        nice=ORDER_NICE,
     ),
     Stage(
         "venue",
@@ -51,7 +52,7 @@ STAGES: tuple[Stage, ...] = (
         ("book",),
         "streams.venue.stage:make",
         "streams.venue.stage:Params",
-        linger_ms=ORDER_LINGER_MS,
+        nice=ORDER_NICE,
     ),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

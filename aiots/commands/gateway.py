@@ -7,6 +7,9 @@ import typer
 from aiots.config import load_config
 from aiots.console import WorldOption, fail
 
+GATEWAY_NICE = 3
+"""As of the stages behind signals: what they and the broker do comes first."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -22,6 +25,7 @@ def gateway(
 
     Bounds (clients, queues, memory) are set in the table [stages.gateway] of the configuration.
     """
+    from deploy.local.process import let_others_first
     from gateway.app import Gateway, PortInUseError, run
     from gateway.settings import SettingsError, settings_from
     from gateway.source import SourceError
@@ -29,6 +33,7 @@ def gateway(
     def tell(running: Gateway) -> None:
         typer.echo(f"gateway of world {config.world}: {running.url}  (WebSocket: {running.url}v1/stream)")
 
+    let_others_first(GATEWAY_NICE)
     config = load_config(world=world)
     try:
         table = {"port": config.gateway_port} | dict(config.stage_params.get("gateway", {}))

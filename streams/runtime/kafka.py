@@ -34,6 +34,11 @@ LOOP_SECONDS = 0.1
 GROUP_SECONDS = 0.02
 IDLE_SECONDS = 0.02
 """A turn's wait while partitions are not yet all there: it is what a restart waits for."""
+LINGER_MS = 20
+"""Outputs of a turn are sent together, by settle(); only where a stage is behind does this count."""
+SETTLE_SECONDS_MAX = 0.1
+HURRY_RECORDS = 500
+"""A turn of so many is behind: it folds on while its outputs are under way."""
 KERNELS_SECONDS_SAID = 5.0
 ABORTED_CHECKPOINTS_MAX = 20
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
@@ -80,9 +85,8 @@ class StageProcess:
         self._group: Any = None
         """The group's metadata as of the last time that the loop asked for it: commits on threads need it."""
         self.metrics = StageMetrics(self._stage.name, options.metrics_port)
-        self._producer = LogProducer(
-            options.kafka, client_name(f"{self._stage.name}-{options.slot}"), linger_ms=self._stage.linger_ms
-        )
+        client = client_name(f"{self._stage.name}-{options.slot}")
+        self._producer = LogProducer(options.kafka, client, linger_ms=LINGER_MS)
         self._ids = topic_ids(options.kafka, options.world, [*self._stage.reads, *self._stage.writes])
         self._consumer = Consumer(consumer_settings(options, self._stage, self._on_error))
         """Keeps the place in the group; its partitions stay paused."""
@@ -134,9 +138,13 @@ class StageProcess:
         self._group_turn()
         waiting = not self._owned or any(owned.ready is None for owned in self._owned.values())
         wait_s = IDLE_SECONDS if waiting else LOOP_SECONDS
+        records = 0
         for applied in self._fetch.turn(wait_s, self._options.batch_records_max):
             self._append(applied)
+            records += applied.records
         self._producer.poll()
+        if records < HURRY_RECORDS:
+            self._producer.settle(SETTLE_SECONDS_MAX)
         self._take_over()
         self._checkpoints()
         self._watch_broker()
