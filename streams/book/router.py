@@ -18,6 +18,7 @@ from schemas import wire
 from schemas.records import FeatureFrame, Mark, MarketEvent, Record, Signal
 from schemas.topics import partition_of
 from streams.book.marks import Feed, marks_of, rows
+from streams.book.pass_on import signal_key
 from streams.book.skim import BarRow, skim
 from streams.checks import unexpected
 from streams.fold import PureFold
@@ -109,10 +110,12 @@ class RouterFold(PureFold):
             return outputs
         for at, payload in enumerate(payloads):
             bar = skim(payload)
-            if bar is None:
-                self._plain(at, payloads, outputs)
-            else:
+            if bar is not None:
                 self._skimmed(at, bar, outputs)
+            elif (key := signal_key(payload)) is not None:
+                outputs += [Output(at, TOPIC, partition, key, payload) for partition in self._targets]
+            else:
+                self._plain(at, payloads, outputs)
         return outputs
 
     def _plain(self, at: int, payloads: Sequence[bytes], outputs: list[Output | Rejected]) -> None:
