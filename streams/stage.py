@@ -117,3 +117,5 @@ class Stage:
     """Its fold reads the payloads of a batch as they lie in memory (streams/joined.py)."""
     nice: int = 0
     """By how much others go first where processors are short."""
+    pace_s: float = 0.0
+    """How long a turn with few records takes at least: those that come meanwhile are folded together."""

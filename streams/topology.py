@@ -5,6 +5,7 @@ from streams.stage import Stage
 ORDER_NICE = 3
 """Marks come by the thousand; what hangs on a few milliseconds is the signal, not its order: the broker, analytics and
 signals go first."""
+ORDER_PACE_SECONDS = 0.01
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -29,6 +30,7 @@ STAGES: tuple[Stage, ...] = (
         "streams.book.router:make",
         "streams.book.router:Params",
         nice=ORDER_NICE,
+        pace_s=ORDER_PACE_SECONDS,
     ),
     Stage(
         "sizing",
@@ -37,6 +39,7 @@ STAGES: tuple[Stage, ...] = (
         "streams.sizing.stage:make",
         "streams.sizing.stage:Params",
         nice=ORDER_NICE,
+        pace_s=ORDER_PACE_SECONDS,
     ),
     Stage(
         "risk",
@@ -45,6 +48,7 @@ STAGES: tuple[Stage, ...] = (
         "streams.risk.stage:make",
         "streams.risk.stage:Params",
         nice=ORDER_NICE,
+        pace_s=ORDER_PACE_SECONDS,
     ),
     Stage(
         "venue",
@@ -53,6 +57,7 @@ STAGES: tuple[Stage, ...] = (
         "streams.venue.stage:make",
         "streams.venue.stage:Params",
         nice=ORDER_NICE,
+        pace_s=ORDER_PACE_SECONDS,
     ),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

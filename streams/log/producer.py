@@ -11,8 +11,6 @@ from streams.log.ids import Headers
 DELIVERY_SILENCE_SECONDS_MAX = 60.0
 LINGER_MS = 5
 """How long a record may wait for others to be sent with. Each request wakes the broker and every reader."""
-SETTLE_STEP_SECONDS = 0.001
-SETTLE_STEPS = 8
 QUIET = 0
 """librdkafka's log_level: what matters reaches us as errors; its own lines repeat by the second."""
 
@@ -103,13 +101,7 @@ class LogProducer:
         there; where others have lingered their time meanwhile, it polls without waiting until an answer comes (a tenth
         of a core in each stage at 1,000 records/s). Who sends only when all before has settled spares that.
         """
-        deadline_s, step = time.monotonic() + seconds_max, 0
-        while len(self._producer) and time.monotonic() < deadline_s:
-            if step % SETTLE_STEPS:
-                time.sleep(SETTLE_STEP_SECONDS)
-            else:  # for as long as a flush lasts, nothing lingers
-                self._producer.flush(SETTLE_STEP_SECONDS)
-            step += 1
+        self._producer.flush(seconds_max)  # returns as soon as the answers are there
 
     def queued(self) -> int:
         """Return how many records wait for the broker."""

@@ -138,13 +138,16 @@ class StageProcess:
         self._group_turn()
         waiting = not self._owned or any(owned.ready is None for owned in self._owned.values())
         wait_s = IDLE_SECONDS if waiting else LOOP_SECONDS
-        records = 0
+        records, begun_s = 0, time.monotonic()
         for applied in self._fetch.turn(wait_s, self._options.batch_records_max):
             self._append(applied)
             records += applied.records
         self._producer.poll()
         if records < HURRY_RECORDS:
             self._producer.settle(SETTLE_SECONDS_MAX)
+            left_s = begun_s + self._stage.pace_s - time.monotonic()
+            if records and left_s > 0:
+                time.sleep(left_s)
         self._take_over()
         self._checkpoints()
         self._watch_broker()

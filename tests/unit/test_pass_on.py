@@ -1,5 +1,7 @@
 """A signal is passed on as it is exactly where decoding and writing it would give the same bytes."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def check(payload: bytes) -> bool:
         ({"evidence": (Evidence("change", -0.5),)}, False),
     ],
 )
-def test_what_is_passed_on(changes: dict[str, object], passed: bool) -> None:
+def test_what_is_passed_on(changes: dict[str, Any], passed: bool) -> None:
     """Usual signals are; what has an unknown figure, or letters beyond ASCII, goes the long way."""
     assert check(wire.encode(signal(**changes))) is passed
 
