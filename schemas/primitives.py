@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from math import nan
 from operator import index
 from struct import Struct
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from schemas.ids import WireError, WireReason
 T = TypeVar("T")
 NAN = nan
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
+LONG_BYTES_MAX = 10
+MANY = 32
+"""From so many numbers on they are faster all at once than one by one."""
 
 
 def _varint(raw: int) -> bytes:
@@ -124,10 +127,26 @@ def read_array(
         count, pos, stop = read_count(data, pos, item_bytes_min)
         if count == 0:
             return tuple(items), pos
-        for _ in range(count):
-            item, pos = read(data, pos)
-            items.append(item)
+        alike = _texts_alike(data, pos, count) if read is read_text and count >= MANY else None
+        if alike is not None:
+            items += cast(list[T], alike)
+            pos += count * (1 + len(alike[0]))
+        else:
+            for _ in range(count):
+                item, pos = read(data, pos)
+                items.append(item)
         check_stop(pos, stop)
+
+
+def _texts_alike(data: bytes, pos: int, count: int) -> list[str] | None:
+    """Return strings of ASCII and of one length below 64, as OSI symbols are; None where these are not."""
+    head = data[pos]
+    length, span = head >> 1, 1 + (head >> 1)
+    block = data[pos : pos + span * count]
+    if head & 129 or len(block) < span * count or block[::span] != bytes([head]) * count or not block.isascii():
+        return None
+    whole = block.decode("ascii")
+    return [whole[begin : begin + length] for begin in range(1, len(whole), span)]
 
 
 def text(value: str) -> bytes:
@@ -161,9 +180,43 @@ def doubles(column: NDArray[np.float64]) -> bytes:
 
 def longs(column: NDArray[np.int64]) -> bytes:
     """Return a column as an array<long> of one block."""
-    if not len(column):
+    count = len(column)
+    if not count:
         return b"\0"
-    return long(len(column)) + b"".join([long(value) for value in column.tolist()]) + b"\0"
+    if count >= MANY and column.dtype == np.int64:
+        return long(count) + _many(column) + b"\0"
+    return long(count) + b"".join([long(value) for value in column.tolist()]) + b"\0"
+
+
+def _many(column: NDArray[np.int64]) -> bytes:
+    """Return zigzag varints one behind the other, all at once."""
+    raw = ((column << 1) ^ (column >> 63)).view(np.uint64)
+    last = np.zeros(len(raw), np.int64)
+    for more in range(1, LONG_BYTES_MAX):
+        last += raw >= np.uint64(1 << 7 * more)
+    place = np.arange(int(last.max()) + 1)
+    digits = (raw[:, None] >> (7 * place).astype(np.uint64)).astype(np.uint8) & 0x7F
+    digits |= np.where(place < last[:, None], 0x80, 0).astype(np.uint8)
+    return digits[place <= last[:, None]].tobytes()
+
+
+def _read_many(data: bytes, pos: int, count: int) -> tuple[NDArray[np.int64], int] | None:
+    """Read so many zigzag varints, all at once; None where one is broken, or as long as can be."""
+    window = np.frombuffer(data, np.uint8, min(count * LONG_BYTES_MAX, len(data) - pos), pos)
+    ends = np.flatnonzero(window < 0x80)[:count]
+    if len(ends) < count:
+        return None
+    begins = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - begins + 1
+    longest = int(lengths.max())
+    if longest >= LONG_BYTES_MAX:
+        return None
+    raw = np.zeros(count, np.uint64)
+    for digit in range(longest):
+        there = lengths > digit
+        raw[there] |= (window[begins[there] + digit] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * digit)
+    half = (raw >> np.uint64(1)).view(np.int64)
+    return half ^ -(raw & np.uint64(1)).view(np.int64), pos + int(ends[-1]) + 1
 
 
 def read_doubles(data: bytes, pos: int) -> tuple[NDArray[np.float64], int]:
@@ -196,6 +249,14 @@ def read_longs(data: bytes, pos: int) -> tuple[NDArray[np.int64], int]:
         count, pos, stop = read_count(data, pos, 1)
         if count == 0:
             return np.array(values, np.int64), pos
+        many = _read_many(data, pos, count) if count >= MANY else None
+        if many is not None:
+            column, pos = many
+            if not values and stop == -1 and data[pos : pos + 1] == b"\0":
+                return column, pos + 1
+            values += column.tolist()
+            check_stop(pos, stop)
+            continue
         for _ in range(count):
             byte = data[pos]
             if byte < 0x80:

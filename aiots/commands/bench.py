@@ -19,6 +19,7 @@ SECTIONS = (
     "pricing_cash",
     "pricing_american",
     "surface",
+    "chain",
 )
 
 

@@ -1,15 +1,23 @@
-"""The figures of a chain at an instant: each expiry's forward, borrow, volatilities and greeks, and the surface of all.
+"""The figures of a chain: looks at expiries in turn, contracts between two looks, the surface of all.
 
-    chain = Chain(rates)
-    view = chain.look(quotes, event_ns, dividends)     # as often as is wanted; what it learns serves the next look
+    chain = Chain(rates, step_ns, look_ns)
+    chain.look(quotes, moment)                       # at the expiries that are due
+    surface = chain.fit(moment)                      # where one is due
+    chain.build(quotes, moment)                      # a table, where there was neither
+    chain.reckon(quotes, moment, wanted)             # any contracts, at what their expiries' last looks have found
+    chain.figures.column("iv")                       # of every contract, as it was last reckoned
+
+An expiry is due where its quotes or the underlying have moved since its last look, which was `look_ns` ago or longer.
+Where the stream is dense they take turns, one instant each, so that no instant has to look at all of them; where it is
+not, all are looked at in the instant that finds them due.
 
 A contract whose root says that it was adjusted (AAPL1) is left out: what it delivers is not in its symbol. An expiry
 that is past is left out, one in its last minute is not. A contract that is traded and was never quoted (a recording of
 trades alone) counts as quoted around its last trade, TRADE_HALF of it to each side.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -18,17 +26,17 @@ from numpy.typing import NDArray
 
 from streams.chain.calendar import is_dealt, session_clock, session_days
 from streams.chain.dividends import Dividend
+from streams.chain.expiry import Expiry, ExpiryKey, Standing, restored
+from streams.chain.figures import ContractFigures, Part, TablesOfAll
+from streams.chain.kernels import read_slice
 from streams.chain.quotes import ChainQuotes
-from streams.chain.slice_state import exercise_of, saved_exercise
 from streams.options.contracts import class_of, expiry_ns, years_to
 from streams.options.contracts.clock import SECOND_NS, new_york_day
 from streams.options.contracts.expiry import Settlement
-from streams.options.forward.borrow import Borrow
-from streams.options.forward.carry import Terms, terms
-from streams.options.forward.slices import BUILDS_MAX, ExpirySlice, SliceState, columns_of, slice_of
-from streams.options.hygiene.measure import stale_age
-from streams.options.ladder import Ladder, ladder
-from streams.options.rates import RateCurves
+from streams.options.forward.carry import Terms
+from streams.options.forward.slices import build_tables, slice_of
+from streams.options.hygiene.measure import quote_hygiene, stale_age
+from streams.options.rates import RateCurve, RateCurves
 from streams.options.surface.chain import SurfaceFit, fit_chain
 from streams.options.surface.clock import VolatilityClock, volatility_years
 from streams.options.surface.slices import SLICE_SIZE
@@ -36,141 +44,225 @@ from streams.options.surface.slices import SLICE_SIZE
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 NO_RATE = 0.0
-BUILD_NS = 50_000_000
+BUILD_NS = 25_000_000
+BUILDS_FIRST, DENSE = 16, 10
+"""Tables that the first looks build, as many as a forward takes; instants so many BUILD_NS apart are not dense, and
+looks build."""
 TRADE_HALF, TRADE_HALF_MIN = 0.01, 0.01
 """Share of a trade's price, and quote currency."""
-_SMILE = ("k", "vol", "half_spread")
-
-
-class ExpiryKey(NamedTuple):
-    """An expiry's instant and root: SPX and SPXW of one day are two."""
-
-    expiry_ns: int
-    root: str
 
 
 @dataclass(frozen=True)
-class ExpiryView:
-    """One expiry at the event. rows: (n,) its contracts' places in the chain's columns; the slice is in their order."""
+class Moment:
+    """An instant and what holds at it. bid, ask: (n,) what each contract can be dealt at; age_s: (n,)."""
 
-    key: ExpiryKey
-    day: date
-    american: bool
-    rows: I64
-    rungs: Ladder
-    terms: Terms
-    slice: ExpirySlice
-    strike: F64
-    """(n,), NaN for a contract on no rung."""
-    is_call: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class ChainView:
-    """A chain at an event. spot: middle of the underlying's quote, its last trade without one, else NaN.
-
-    expiries: by instant, and the surface's slices in their order. clock: (e,) volatility years to each.
-    dividends: those before the last expiry. rate_known: whether a curve holds on the day.
-    """
-
-    symbol: str
     event_ns: int
-    spot: float
-    rate_known: bool
+    under_bid: float
+    under_ask: float
+    curve: RateCurve | None
     dividends: tuple[Dividend, ...]
-    expiries: tuple[ExpiryView, ...]
+    terms: Mapping[ExpiryKey, Terms]
+    """What each expiry is discounted and carried by."""
+    bid: F64
+    ask: F64
+    age_s: F64
+    stale_s: float
+
+    @property
+    def spot(self) -> float:
+        """Return the middle of the underlying's quote, its last trade without one, else NaN."""
+        return 0.5 * (self.under_bid + self.under_ask)
+
+
+class Surface(NamedTuple):
+    """The surface at an instant: expiries with what their last looks found, by time. clock: (e,) volatility years."""
+
+    keys: tuple[ExpiryKey, ...]
+    standing: tuple[Standing, ...]
+    fit: SurfaceFit
     clock: F64
-    surface: SurfaceFit
     sessions: VolatilityClock
 
-    def clock_to(self, ahead_ns: int) -> float:
-        """Return volatility years to an instant ahead, ns from the event."""
-        return float(volatility_years(self.sessions, self.event_ns, self.event_ns + ahead_ns)[0])
-
-
-@dataclass
-class _Expiry:
-    """What an expiry keeps from look to look."""
-
-    day: date
-    american: bool
-    rows: list[int] = field(default_factory=list)
-    rungs: Ladder | None = None
-    state: SliceState = field(default_factory=SliceState)
-    last: F64 = field(default_factory=lambda: np.full(SLICE_SIZE, np.nan))
+    def clock_to(self, event_ns: int, ahead_ns: int) -> float:
+        """Return volatility years to an instant ahead."""
+        return float(volatility_years(self.sessions, event_ns, event_ns + ahead_ns)[0])
 
 
 class Chain:
-    """The chain of one underlying from event to event; what it gives is a function of its looks, in order.
+    """The chain of one underlying from instant to instant; what it gives is a function of its calls, in order.
 
-    Tables of contracts over cash dividends cost 2 ms each: a look builds one for each BUILD_NS since the look before,
-    for all expiries together, near the money of the first expiry first.
+    Tables of contracts over cash dividends cost 2 ms each: one is built for each BUILD_NS of event time, for all
+    expiries together, near the money of the first expiry first. Where the stream is dense they are built in instants
+    that look at nothing and fit nothing.
     """
 
-    def __init__(self, rates: RateCurves) -> None:
-        self._rates = rates
-        self._looked_ns = 0
-        self._expiries: dict[ExpiryKey, _Expiry] = {}
+    def __init__(self, rates: RateCurves, step_ns: int, look_ns: int) -> None:
+        self._rates, self._step_ns, self._look_ns = rates, step_ns, look_ns
+        self._turns = look_ns // step_ns
+        self._seen_ns = self._built_ns = self._fitted_ns = 0
+        self._idle = True
+        self._unfitted = False
+        self._expiries: dict[ExpiryKey, Expiry] = {}
         self._sorted = 0
         self._years = (0, 0)
         """First and last year that the calendar is asked for."""
+        self._tables = TablesOfAll()
+        self.figures = ContractFigures()
 
-    def look(self, quotes: ChainQuotes, event_ns: int, dividends: Sequence[Dividend]) -> ChainView | None:
-        """Return the figures at an event, which is not before that of the newest quote; None without an expiry.
-
-        dividends: those that go ex between the event and the last expiry, by date.
-        """
-        day = new_york_day(event_ns)
-        self.learn(quotes, day)
-        for key in [key for key in self._expiries if key.expiry_ns <= event_ns]:
-            del self._expiries[key]
-        if not self._expiries:
-            return None
-        bid, ask = under(quotes)
-        curve = self._rates.at(day)
-        bids, asks, ages = dealt_at(quotes, event_ns)
-        old_s, left, neighbour = stale_age(ages), self._builds(event_ns), np.nan
-        ex_years = [float(years_to(one.ex_ns, event_ns)) for one in dividends]
-        cash = [one.cash for one in dividends]
-        views: list[ExpiryView] = []
-        for key in sorted(self._expiries):
-            kept = self._expiries[key]
-            years = float(years_to(key.expiry_ns, event_ns))
-            of = terms(years, NO_RATE if curve is None else float(curve.zero(years)), ex_years, cash)
-            rows, rungs = np.array(kept.rows, np.int64), _rungs(kept, quotes)
-            found, kept.state = slice_of(
-                rungs, bids[rows], asks[rows], ages[rows], of, bid, ask,
-                american=kept.american, event_ns=event_ns, state=kept.state, neighbour=neighbour,
-                suspicious=quotes.doubt[rows], stale_s=old_s, builds_max=left,
-            )  # fmt: skip
-            left = max(0, left - found.builds)
-            neighbour = found.forward.known.mean if found.forward.known.measured else neighbour
-            strike, is_call, _, _ = columns_of(rungs)
-            views.append(ExpiryView(key, kept.day, kept.american, rows, rungs, of, found, strike, is_call))
-        sessions = session_clock(*self._years)
-        clock = volatility_years(sessions, event_ns, np.array([view.key.expiry_ns for view in views], np.int64))
-        return ChainView(
-            quotes.symbol, event_ns, 0.5 * (bid + ask), curve is not None, tuple(dividends), tuple(views), clock,
-            self._surface(views), sessions,
-        )  # fmt: skip
+    @property
+    def expiries(self) -> list[tuple[ExpiryKey, Expiry]]:
+        """Return the expiries that are known, the earliest first."""
+        return sorted(self._expiries.items(), key=lambda one: one[0])
 
     def is_dealt(self, quotes: ChainQuotes, event_ns: int) -> bool:
         """Return whether there are contracts, and they are dealt in just before an instant."""
-        self.learn(quotes, new_york_day(event_ns))
+        self._learn(quotes, new_york_day(event_ns))
+        for key in [key for key in self._expiries if key.expiry_ns <= event_ns]:
+            del self._expiries[key]
+            self._tables.drop(key)
         if not self._expiries:
             return False
         return is_dealt(session_days(*self._years), event_ns, class_of(quotes.symbol).late_minutes)
-
-    def _builds(self, event_ns: int) -> int:
-        """Return how many tables a look may build."""
-        since_ns, self._looked_ns = event_ns - self._looked_ns if self._looked_ns else 0, event_ns
-        return max(BUILDS_MAX, since_ns // BUILD_NS)
 
     def last_expiry_ns(self) -> int:
         """Return when the last expiry ends; 0 where there is none."""
         return max(self._expiries, default=ExpiryKey(0, "")).expiry_ns
 
-    def learn(self, quotes: ChainQuotes, day: date) -> None:
+    def moment(self, quotes: ChainQuotes, event_ns: int, dividends: Sequence[Dividend]) -> Moment:
+        """Return what holds at an instant; dividends: those that go ex between it and the last expiry, by date."""
+        bid, ask, ages = dealt_at(quotes, event_ns)
+        ex_years = years_to(np.array([one.ex_ns for one in dividends], np.int64), event_ns)
+        cash = np.array([one.cash for one in dividends], np.float64)
+        curve, keys = self._rates.at(new_york_day(event_ns)), list(self._expiries)
+        years = years_to(np.array([key.expiry_ns for key in keys], np.int64), event_ns)
+        rates = np.full(years.size, NO_RATE) if curve is None else curve.zero(years)
+        parts = zip(keys, years.tolist(), rates.tolist(), strict=True)
+        of = {key: Terms(own, rate, ex_years, cash) for key, own, rate in parts}
+        return Moment(event_ns, *under(quotes), curve, tuple(dividends), of, bid, ask, ages, stale_age(ages))
+
+    def look(self, quotes: ChainQuotes, moment: Moment) -> None:
+        """Look at the expiries that are due."""
+        neighbour, left = np.nan, self._builds(moment.event_ns)
+        self._idle = True
+        for number, (key, kept) in enumerate(self.expiries):
+            if self._is_due(number, kept, quotes, moment.event_ns):
+                built = self._look_at(key, kept, quotes, moment, neighbour, left)
+                left, self._built_ns = left - built, moment.event_ns if built else self._built_ns
+                self._unfitted, self._idle = True, False
+            if kept.state.borrow.measured:
+                neighbour = kept.state.borrow.mean
+
+    def build(self, quotes: ChainQuotes, moment: Moment) -> None:
+        """Build a table that waits, where the instant has nothing else to do and one is due."""
+        if not self._idle or moment.event_ns - self._built_ns < BUILD_NS:
+            return
+        for key, kept in self.expiries:
+            if kept.due and kept.standing is not None:
+                rows, rungs, _, _ = kept.contracts(quotes)
+                kept.state, built, kept.due = build_tables(
+                    rungs, moment.bid[rows], moment.ask[rows], moment.terms[key], moment.spot,
+                    event_ns=moment.event_ns, state=kept.state, builds_max=1,
+                )  # fmt: skip
+                if built:
+                    self._built_ns = moment.event_ns
+                    return
+
+    def fit(self, moment: Moment) -> Surface | None:
+        """Return the surface where one is due: an expiry was looked at, and the last one is `look_ns` old."""
+        since_ns = moment.event_ns - self._fitted_ns
+        turn = (moment.event_ns // self._step_ns) % self._turns == self._turns - 1
+        if not self._unfitted or since_ns < self._look_ns or not (turn or since_ns >= 2 * self._look_ns):
+            return None
+        self._fitted_ns, self._unfitted, self._idle = moment.event_ns, False, False
+        there = [(key, kept, kept.standing) for key, kept in self.expiries if kept.standing is not None]
+        begins = np.cumsum([0, *(kept.smile.shape[1] for _, kept, _ in there)])
+        columns = np.concatenate([np.empty((3, 0)), *(kept.smile for _, kept, _ in there)], axis=1)
+        years = [standing.years for _, _, standing in there]
+        last = np.array([kept.last for _, kept, _ in there]).reshape(-1, SLICE_SIZE)
+        k, vol, half_spread = (np.ascontiguousarray(one) for one in columns)
+        fit = fit_chain(begins, k, vol, half_spread, years, last)
+        for (_, kept, _), row in zip(there, fit.slices, strict=True):
+            kept.last = row
+        keys, sessions = tuple(key for key, _, _ in there), session_clock(*self._years)
+        clock = volatility_years(sessions, moment.event_ns, np.array([key.expiry_ns for key in keys], np.int64))
+        return Surface(keys, tuple(standing for _, _, standing in there), fit, clock, sessions)
+
+    def is_settled(self, quotes: ChainQuotes) -> bool:
+        """Return whether nothing is left to be looked at or fitted."""
+        moved = (self._has_moved(kept, quotes) for kept in self._expiries.values())
+        return not self._unfitted and not any(moved)
+
+    def reckon(self, quotes: ChainQuotes, moment: Moment, wanted: NDArray[np.bool_]) -> None:
+        """Reckon the figures of contracts anew, (n,); those of expiries without a forward have none."""
+        self.figures.hold(len(quotes.contracts))
+        self.figures.clear(wanted)
+        parts = []
+        for key, kept in (*self.expiries, *self.expiries):
+            # Twice, as the first time may have made new room.
+            kept.hold(self._tables.held(key, kept.state.exercise))
+        for key, kept in self.expiries:
+            at = np.flatnonzero(wanted[kept.contracts(quotes).rows])
+            part = self._part(key, kept, quotes, moment, at) if at.size else None
+            parts += [] if part is None else [part]
+        self.figures.reckon(parts, moment.bid, moment.ask, self._tables, moment.event_ns)
+
+    def _part(self, key: ExpiryKey, kept: Expiry, quotes: ChainQuotes, moment: Moment, at: I64) -> Part | None:
+        of = moment.terms[key]
+        standing = kept.way_at(of, moment.event_ns, moment.spot)
+        if standing is None:
+            return None
+        point, way = standing
+        rows, rungs, strike, is_call = kept.contracts(quotes)
+        dealt, discount = (moment.under_bid, moment.under_ask), 1.0
+        if not kept.american:
+            borrow = kept.state.borrow.mean if kept.state.borrow.measured else np.nan
+            dealt, discount = (of.forward(dealt[0], borrow), of.forward(dealt[1], borrow)), of.discount
+        judged = quote_hygiene(
+            rungs, moment.bid[rows], moment.ask[rows], moment.age_s[rows], *dealt, discount=discount,
+            suspicious=quotes.doubt[rows], stale_s=moment.stale_s,
+        )  # fmt: skip
+        own, surface = strike[at], np.empty(at.size)
+        last, ratio = (one[at] for one in kept.known())
+        read_slice(kept.last, point.forward, of.years, own, surface)
+        return Part(
+            key, rows[at], at, own, is_call[at], judged.bits[at], judged.quality[at], surface, last, ratio, point, way
+        )  # fmt: skip
+
+    def _is_due(self, number: int, kept: Expiry, quotes: ChainQuotes, event_ns: int) -> bool:
+        if not self._has_moved(kept, quotes):
+            return False
+        since_ns = event_ns - kept.standing.looked_ns if kept.standing else 2 * self._look_ns
+        turn = (event_ns // self._step_ns) % self._turns == number % self._turns
+        return since_ns >= self._look_ns and (turn or since_ns >= 2 * self._look_ns)
+
+    def _has_moved(self, kept: Expiry, quotes: ChainQuotes) -> bool:
+        if kept.standing is None or quotes.under_ns() >= kept.standing.looked_ns:
+            return True
+        return bool(quotes.fresh[kept.contracts(quotes).rows].any())
+
+    def _look_at(
+        self, key: ExpiryKey, kept: Expiry, quotes: ChainQuotes, moment: Moment, neighbour: float, builds_max: int
+    ) -> int:
+        """Look at an expiry; return how many tables were built."""
+        of = moment.terms[key]
+        rows, rungs, _, _ = kept.contracts(quotes)
+        found, kept.state = slice_of(
+            rungs, moment.bid[rows], moment.ask[rows], moment.age_s[rows], of, moment.under_bid, moment.under_ask,
+            american=kept.american, event_ns=moment.event_ns, state=kept.state, neighbour=neighbour,
+            suspicious=quotes.doubt[rows], stale_s=moment.stale_s, builds_max=builds_max,
+        )  # fmt: skip
+        kept.stand(found, of, moment.event_ns, moment.spot)
+        quotes.fresh[rows] = False
+        return found.builds
+
+    def _builds(self, event_ns: int) -> int:
+        """Return how many tables the looks of an instant may build: in a dense stream other instants do."""
+        since_ns, self._seen_ns = event_ns - self._seen_ns, event_ns
+        if not self._built_ns:
+            return BUILDS_FIRST
+        return since_ns // BUILD_NS if since_ns >= DENSE * BUILD_NS else 0
+
+    def _learn(self, quotes: ChainQuotes, day: date) -> None:
         """Sort contracts that are new into their expiries."""
         for row in range(self._sorted, len(quotes.contracts)):
             contract = quotes.contracts[row]
@@ -184,58 +276,43 @@ class Chain:
                 self._years = first, max(self._years[1], contract.expiry.year, day.year)
             days = session_days(*self._years)
             instant = expiry_ns(contract.expiry, days, settled.get(contract.root, Settlement.PM))
-            kept = self._expiries.setdefault(ExpiryKey(instant, contract.root), _Expiry(contract.expiry, kind.american))
-            kept.rows.append(row)
-            kept.rungs = None
+            key = ExpiryKey(instant, contract.root)
+            self._expiries.setdefault(key, Expiry(contract.expiry, kind.american)).add(row)
         self._sorted = len(quotes.contracts)
-
-    def _surface(self, views: Sequence[ExpiryView]) -> SurfaceFit:
-        smiles = [view.slice.smile for view in views]
-        begins = np.cumsum([0, *(smile.k.size for smile in smiles)])
-        columns = [np.concatenate([np.empty(0), *(getattr(one, name) for one in smiles)]) for name in _SMILE]
-        last = [self._expiries[view.key].last for view in views]
-        years = [view.terms.years for view in views]
-        fit = fit_chain(begins, columns[0], columns[1], columns[2], years, np.array(last).reshape(-1, SLICE_SIZE))
-        for view, row in zip(views, fit.slices, strict=True):
-            self._expiries[view.key].last = row
-        return fit
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
     def saved(self) -> tuple[Any, dict[str, NDArray[Any]]]:
         """Return head and arrays, as pack takes them."""
-        arrays: dict[str, NDArray[Any]] = {}
+        count, figures = self.figures.saved()
+        arrays = {f"figures/{name}": array for name, array in figures.items()}
         heads = []
         for number, (key, kept) in enumerate(self._expiries.items()):
-            state = kept.state
-            way, own = saved_exercise(state.exercise)
+            head, own = kept.saved()
             arrays |= {f"{number}/{name}": array for name, array in own.items()}
-            arrays |= {f"{number}/rows": np.array(kept.rows, np.int64), f"{number}/vol": state.vol}
-            arrays |= {f"{number}/last": kept.last}
-            borrow = [state.borrow.mean, state.borrow.deviation, state.borrow.event_ns]
-            day = kept.day.isoformat()
-            heads.append([*key, day, kept.american, borrow, state.forward, way, state.dividends])
-        return [self._sorted, self._years, self._looked_ns, heads], arrays
+            heads.append([*key, head])
+        return [
+            self._sorted,
+            self._years,
+            self._seen_ns,
+            self._built_ns,
+            self._fitted_ns,
+            self._unfitted,
+            count,
+            heads,
+        ], arrays
 
     def restore(self, head: Any, arrays: dict[str, NDArray[Any]]) -> None:
         """Take back, into a new instance, what `saved` returned."""
-        self._sorted, years, self._looked_ns, heads = head
+        self._sorted, years, self._seen_ns, self._built_ns, self._fitted_ns, self._unfitted, count, heads = head
         self._years = int(years[0]), int(years[1])
-        for number, (instant, root, day, american, borrow, forward, way, dividends) in enumerate(heads):
-            own = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{number}/")}
-            state = SliceState(
-                Borrow(*borrow), forward, exercise_of(way, own), own["vol"],
-                tuple((int(minute), float(cash)) for minute, cash in dividends),
-            )  # fmt: skip
-            kept = _Expiry(date.fromisoformat(day), american, own["rows"].tolist(), None, state, own["last"])
-            self._expiries[ExpiryKey(instant, root)] = kept
 
+        def own(prefix: str) -> dict[str, NDArray[Any]]:
+            return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
 
-def _rungs(kept: _Expiry, quotes: ChainQuotes) -> Ladder:
-    if kept.rungs is None:
-        of = [quotes.contracts[row] for row in kept.rows]
-        kept.rungs = ladder([one.strike for one in of], [one.is_call for one in of])
-    return kept.rungs
+        self.figures.restore(count, own("figures"))
+        for number, (instant, root, one) in enumerate(heads):
+            self._expiries[ExpiryKey(instant, root)] = restored(one, own(str(number)))
 
 
 def ages_s(quotes: ChainQuotes, event_ns: int) -> F64:

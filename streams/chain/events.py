@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.chain.chain import ChainView
+from streams.chain.chain import Surface
 from streams.options.surface.events import event_variance
 from streams.options.surface.smile import smile_figures
 
@@ -24,17 +24,16 @@ class Events:
         """Return them with one more."""
         return Events(tuple(sorted({*self.instants, at_ns}))[-KEPT_MAX:])
 
-    def implied(self, view: ChainView) -> tuple[int, float]:
+    def implied(self, surface: Surface, event_ns: int) -> tuple[int, float]:
         """Return the next event's instant (0: none) and its implied move (NaN: expiries do not tell)."""
-        ahead = [at_ns for at_ns in self.instants if at_ns > view.event_ns]
+        ahead = [at_ns for at_ns in self.instants if at_ns > event_ns]
         if not ahead:
             return NONE
-        years = np.array([one.terms.years for one in view.expiries])
-        smiles = smile_figures(view.surface.slices, years)
+        smiles = smile_figures(surface.fit.slices, np.array([one.years for one in surface.standing]))
         variance = smiles.swap_variance
-        error = 2.0 * variance * np.maximum(view.surface.rms / smiles.atm_vol, ERROR_MIN)
-        after = np.array([one.key.expiry_ns > ahead[0] for one in view.expiries])
+        error = 2.0 * variance * np.maximum(surface.fit.rms / smiles.atm_vol, ERROR_MIN)
+        after = np.array([key.expiry_ns > ahead[0] for key in surface.keys], np.bool_)
         # What lies beyond the event after it says little of this one.
-        near = np.array([len(ahead) < 2 or one.key.expiry_ns <= ahead[1] for one in view.expiries])
-        found = event_variance(view.clock[near], variance[near], error[near], after[near])
+        near = np.array([len(ahead) < 2 or key.expiry_ns <= ahead[1] for key in surface.keys], np.bool_)
+        found = event_variance(surface.clock[near], variance[near], error[near], after[near])
         return ahead[0], found.move

@@ -7,7 +7,7 @@ from schemas import wire
 from schemas.records import ChainFrame, MarketEvent, MarketEventKind, OptionFrame, Record, SurfaceFrame
 from streams.chain.pack import pack, unpack
 from streams.chain.quotes import NEVER
-from streams.chain.underlying import Underlying
+from streams.chain.underlying import Pace, Underlying
 from streams.chain.waiting import FAR_NS, Frame
 from streams.checks import INFINITY
 from streams.options.contracts.clock import FIRST_YEAR, new_york_day
@@ -25,11 +25,10 @@ TIME_MIN = (FIRST_YEAR - 1970) * 366 * 86_400_000_000_000
 
 @dataclass
 class Chains:
-    """All chains of a partition; step_ns, whole_ns: see Underlying."""
+    """All chains of a partition."""
 
     rates: RateCurves
-    step_ns: int
-    whole_ns: int
+    pace: Pace
     by_symbol: dict[str, Underlying] = field(default_factory=dict)
     promised: dict[str, int] = field(default_factory=dict)
     """By source: up to when it has said, of every underlying, that all is sent."""
@@ -38,7 +37,7 @@ class Chains:
     def of(self, symbol: str) -> Underlying:
         """Return an underlying's chain, a new one if need be."""
         if symbol not in self.by_symbol:
-            self.by_symbol[symbol] = Underlying(symbol, self.rates, self.step_ns, self.whole_ns)
+            self.by_symbol[symbol] = Underlying(symbol, self.rates, self.pace)
         self.changed.add(symbol)
         return self.by_symbol[symbol]
 

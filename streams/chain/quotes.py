@@ -23,7 +23,7 @@ SUSPICIOUS, VOLUME_ONLY = 1, 4
 NEVER = -1
 ROOM_MIN = 64
 _FLOATS = ("bid", "ask", "last")
-_INTS = ("bid_size", "ask_size", "volume", "open_interest", "bid_ns", "ask_ns", "last_ns")
+_INTS = ("bid_size", "ask_size", "volume", "open_interest", "bid_ns", "ask_ns", "last_ns", "told_ns")
 
 
 @dataclass
@@ -44,7 +44,8 @@ class ChainQuotes:
     """Columns of n contracts in the order in which they were first seen.
 
     bid, ask, last: quote currency, NaN where there is none. bid_size, ask_size, volume, open_interest: contracts.
-    bid_ns, ask_ns, last_ns: event time, -1: never. doubt: the newest quote of either side is suspicious.
+    bid_ns, ask_ns, last_ns: event time, -1: never; told_ns: the instant at which a reader last told it.
+    doubt: the newest quote of either side is suspicious.
     """
 
     symbol: str
@@ -61,11 +62,13 @@ class ChainQuotes:
 
     def __post_init__(self) -> None:
         self._index: dict[str, int] = {}
+        self._ranks = np.empty(0, np.int64)
         self._day_end_ns = 0
         self._floats = {name: np.full(ROOM_MIN, np.nan) for name in _FLOATS}
         self._ints = {name: np.full(ROOM_MIN, _first(name), np.int64) for name in _INTS}
         self._doubt = np.zeros(ROOM_MIN, np.bool_)
         self._touched = np.zeros(ROOM_MIN, np.bool_)
+        self._fresh = np.zeros(ROOM_MIN, np.bool_)
 
     def column(self, name: str) -> F64:
         """Return bid, ask or last, (n,): a view, valid until the next frame."""
@@ -84,6 +87,22 @@ class ChainQuotes:
     def touched(self) -> Bool:
         """Return which contracts rows have come for since somebody set this to False, (n,): a view."""
         return self._touched[: len(self.names)]
+
+    @property
+    def fresh(self) -> Bool:
+        """As touched, for another reader."""
+        return self._fresh[: len(self.names)]
+
+    def ranks(self) -> I64:
+        """Return the place of each contract's symbol in their order, (n,)."""
+        if self._ranks.size != len(self.names):
+            self._ranks = np.empty(len(self.names), np.int64)
+            self._ranks[sorted(range(len(self.names)), key=self.names.__getitem__)] = np.arange(len(self.names))
+        return self._ranks
+
+    def under_ns(self) -> int:
+        """Return when the underlying last changed on any side; -1: never."""
+        return max(self.under_bid.event_ns, self.under_ask.event_ns, self.under_last.event_ns)
 
     def quote_ns(self) -> I64:
         """Return when each contract's quote last changed on either side, (n,) ns, -1: never."""
@@ -125,7 +144,7 @@ class ChainQuotes:
         at, _, kind, _, _, size = columns
         interest = kind == OPEN_INTEREST
         self._ints["open_interest"][at[interest]] = size[interest]
-        self.touched[at] = True
+        self.touched[at] = self.fresh[at] = True
 
     def _take_quotes(
         self, wanted: int, name: str, place: I64, times: I64, kind: NDArray[np.uint8], flags: NDArray[np.uint8],
@@ -174,6 +193,7 @@ class ChainQuotes:
         self._ints = {name: np.append(column, np.full(size, _first(name))) for name, column in self._ints.items()}
         self._doubt = np.append(self._doubt, np.zeros(size, np.bool_))
         self._touched = np.append(self._touched, np.zeros(size, np.bool_))
+        self._fresh = np.append(self._fresh, np.zeros(size, np.bool_))
 
     def _begin_day(self, event_ns: int) -> None:
         """Forget the volumes and last trades of another day."""
@@ -199,7 +219,7 @@ class ChainQuotes:
         count = len(self.names)
         arrays: dict[str, NDArray[Any]] = {name: self._floats[name][:count] for name in _FLOATS}
         arrays |= {name: self._ints[name][:count] for name in _INTS}
-        arrays |= {"doubt": self.doubt, "touched": self.touched}
+        arrays |= {"doubt": self.doubt, "touched": self.touched, "fresh": self.fresh}
         return [sides, self._day_end_ns, self.unknown, self.late, self.names], arrays
 
     def restore(self, head: Any, arrays: dict[str, NDArray[Any]]) -> None:
@@ -213,7 +233,8 @@ class ChainQuotes:
             self._floats[name][:count] = arrays[name]
         for name in _INTS:
             self._ints[name][:count] = arrays[name]
-        self._doubt[:count], self._touched[:count] = arrays["doubt"], arrays["touched"]
+        for name, flags in (("doubt", self._doubt), ("touched", self._touched), ("fresh", self._fresh)):
+            flags[:count] = arrays[name]
 
 
 def _first(name: str) -> int:

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from streams.options.american import AmericanTable, open_table, tables_beside
 from streams.options.cash import CashTables, new_tables
+from streams.options.forward.boundary import BoundaryExercise
 from streams.options.forward.cash_exercise import CashExercise
-from streams.options.forward.exercise import BoundaryExercise, EuropeanExercise, Exercise
+from streams.options.forward.exercise import EuropeanExercise, Exercise
 
 NOTHING, EUROPEAN, BOUNDARY, CASH = "nothing", "european", "boundary", "cash"
 _WHOLE = ("strike", "is_call", "american", "expiry_ns", "begin_ns", "end_ns")

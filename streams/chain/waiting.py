@@ -117,13 +117,17 @@ class Waiting:
         for stream, queue in self._queues.items():
             queue.closed = queue.closed or stream.source == source
 
-    def next_instant(self) -> int:
-        """Return the next instant that can be reckoned: rows wait for it, and all before it are there. NEVER: none."""
+    def next_instant(self, unsettled: bool = False) -> int:
+        """Return the next instant that can be reckoned: rows wait for it, and all before it are there. NEVER: none.
+
+        unsettled: the instant before left something to do, so that the next one is wanted whether rows wait or not.
+        """
         heads = [int(part.times[part.start]) for queue in self._queues.values() for part in queue.parts[:1]]
-        if not heads or self.begin_ns == NEVER:
+        if self.begin_ns == NEVER or not (heads or unsettled):
             return NEVER
-        first = max(min(heads) // self._step_ns * self._step_ns + self._step_ns, self.begin_ns)
-        instant = max(first, self.instant_ns + self._step_ns if self.instant_ns != NEVER else first)
+        after = self.instant_ns + self._step_ns if self.instant_ns != NEVER else NEVER
+        first = min(heads, default=FAR_NS) // self._step_ns * self._step_ns + self._step_ns
+        instant = max(after if unsettled else first, self.begin_ns, after)
         if all(queue.closed or queue.newest_ns >= instant for queue in self._queues.values()):
             return instant
         return NEVER

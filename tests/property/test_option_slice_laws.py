@@ -38,10 +38,10 @@ def slice_at(order: NDArray[np.int64], bid: F64, ask: F64, age_s: F64, american:
 
 def columns(one: ExpirySlice) -> dict[str, NDArray[Any]]:
     """Return what a slice says of each contract."""
-    figures = one.figures
+    figures, greeks = one.figures, one.greeks()
     return {
         "bits": one.hygiene.bits, "quality": one.hygiene.quality, "vol": figures.vol, "status": figures.status,
-        "black": figures.black, "half": figures.half_spread, "delta": figures.greeks.delta, "rho": figures.greeks.rho,
+        "black": figures.black, "half": figures.half_spread, "delta": greeks.delta, "rho": greeks.rho,
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """One expiry's slice: truth is recovered from noisy, stale and one-sided quotes, work is bounded, statuses say why."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from streams.options import american_greeks, implied_volatility
 from streams.options.forward import ExpirySlice, ForwardStatus, SliceState, quote_figures, slice_of, smile_of, terms
+from streams.options.forward.boundary import Boundaries, BoundaryExercise, boundary_exercise
 from streams.options.forward.slices import columns_of
 from streams.options.status import Status
 from tests.option_truth import (
@@ -25,6 +27,7 @@ from tests.option_truth import (
 F64 = NDArray[np.float64]
 SHARE = 0.5
 """Spread over price, in percent."""
+NO_ROWS = np.empty(0, np.int64)
 
 
 @cache
@@ -85,9 +88,9 @@ def test_without_cash_the_smile_is_the_truths(name: str, american: bool) -> None
     assert good.mean() > 0.9
     np.testing.assert_allclose(smile.vol[good], one.vol[one.is_call][good], atol=1e-4)
     own = found.figures.status == Status.OK
-    told = own & (found.figures.greeks.vega > 2.0)
+    told = own & (found.greeks().vega > 2.0)
     np.testing.assert_allclose(found.figures.vol[told], one.vol[told], atol=5e-4)
-    vega = found.figures.greeks.vega
+    vega = found.greeks().vega
     np.testing.assert_allclose(found.figures.half_spread[own], 0.5 * spread_of(one.price)[own] / vega[own], rtol=1e-9)
 
 
@@ -109,7 +112,7 @@ def test_over_cash_only_the_european_price_in_the_same_model_enters() -> None:
 def test_greeks_are_those_of_the_american_at_the_borrow_that_was_found() -> None:
     one = chain("month")
     found, _ = clean(one, calls=3)
-    figures, point = found.figures, found.forward.point
+    figures, greeks, point = found.figures, found.greeks(), found.forward.point
     ready = np.isfinite(figures.used)
     answer = american_greeks(
         point.spot, one.strike, one.of.years, RATE, point.borrow, figures.used, one.is_call
@@ -122,7 +125,7 @@ def test_greeks_are_those_of_the_american_at_the_borrow_that_was_found() -> None
         ("theta", 2e-2),
         ("rho", 2e-2),
     ):
-        ours, theirs = getattr(figures.greeks, name)[ready], getattr(answer, name)[ready]
+        ours, theirs = getattr(greeks, name)[ready], getattr(answer, name)[ready]
         np.testing.assert_allclose(ours, theirs, atol=bound * max(1.0, np.nanmax(np.abs(theirs)) * 0.05), err_msg=name)
 
 
@@ -138,7 +141,45 @@ def test_part_of_an_expiry_has_the_bits_of_the_whole() -> None:
         i = slice(at, at + 1)
         alone = quote_figures((one.price - half)[i], (one.price + half)[i], strike[i], is_call[i], rows[i], point, way)
         assert alone.vol.tobytes() == whole.vol[i].tobytes()
-        assert alone.greeks.theta.tobytes() == whole.greeks.theta[i].tobytes()
+        assert alone.half_spread.tobytes() == whole.half_spread[i].tobytes()
+        theta = way.greeks(point, alone.vol, strike[i], is_call[i], rows[i]).theta
+        assert theta.tobytes() == way.greeks(point, whole.vol, strike, is_call, rows).theta[i].tobytes()
+
+
+def test_several_expiries_are_read_in_one_call_to_the_same_bits() -> None:
+    """Boundaries: volatilities, prices and greeks of two expiries together, in turn and after a table was made anew."""
+    slices = [clean(chain(name))[0] for name in ("month", "year")]
+    boundaries = Boundaries()
+    for turn in range(2):
+        ways = []
+        for one in slices:
+            way = one.forward.exercise
+            assert isinstance(way, BoundaryExercise)
+            ways.append(boundary_exercise(one.forward.point) if turn else way)
+        points = [replace(one.forward.point, borrow=one.forward.point.borrow + 3e-4) for one in slices]
+        parts = [columns_of(one.rungs)[:2] for one in slices]
+        counts = [strike.size for strike, _ in parts]
+        reading = boundaries.read(list(zip("ab", ways, points, counts, strict=True)))
+        strike, is_call = (np.concatenate(one) for one in zip(*parts, strict=True))
+        price = np.concatenate([one.greeks().price for one in slices])
+        alone = [
+            way.vols(point, price[: counts[0]] if way is ways[0] else price[counts[0] :], *part, NO_ROWS)
+            for way, point, part in zip(ways, points, parts, strict=True)
+        ]
+        vols = reading.vols(price, strike, is_call)
+        assert vols.vol.tobytes() == np.concatenate([one.vol for one in alone]).tobytes()
+        assert (np.isfinite(vols.vol)).mean() > 0.5
+        greeks = reading.greeks(vols.vol, strike, is_call)
+        own = [
+            way.greeks(point, found.vol, *part, NO_ROWS)
+            for way, point, found, part in zip(ways, points, alone, parts, strict=True)
+        ]
+        for name in ("price", "delta", "rho", "charm"):
+            theirs = np.concatenate([getattr(one, name) for one in own])
+            assert getattr(greeks, name).tobytes() == theirs.tobytes(), name
+        priced = reading.prices(vols.vol, strike, is_call)
+        np.testing.assert_allclose(priced.price, greeks.price, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(priced.vega, greeks.vega, rtol=1e-9, atol=1e-9)
 
 
 def test_tables_over_cash_are_built_in_turn_and_the_slice_says_how_many_wait() -> None:
@@ -171,7 +212,7 @@ def test_an_expiry_that_is_over_and_one_without_quotes() -> None:
     assert found.forward.status == ForwardStatus.CARRIED
     assert np.isnan(found.smile.vol).all()
     assert not found.smile.quality.any()
-    assert np.isnan(found.figures.greeks.delta).all()
+    assert np.isnan(found.greeks().delta).all()
     over, after = slice_of(
         one.rungs, one.price, one.price + 0.1, 1.0, terms(-1e-6, RATE), SPOT, SPOT, american=True, event_ns=START_NS,
         state=state,
@@ -188,7 +229,7 @@ def test_near_the_money_both_rights_say_the_volatility_and_further_out_one() -> 
     price = one.price.copy()
     dear = ~one.is_call & np.isin(one.strike, [100.0, 107.5])
     clean_one, state = clean(one)
-    vega = clean_one.figures.greeks.vega
+    vega = clean_one.greeks().vega
     price[dear] += 0.01 * vega[dear]
     point, way = clean_one.forward.point, clean_one.forward.exercise
     strike, is_call, rows, others = columns_of(one.rungs)

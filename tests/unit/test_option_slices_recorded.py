@@ -111,7 +111,7 @@ def test_goog_a_day_before_a_half_day(options: Path) -> None:
         assert np.median(np.abs(vol - level - slope * k) / half) < 1.0
         money.append(level)
         both = found.figures.status == Status.OK
-        assert (np.abs(found.figures.greeks.delta[both]) <= 1.0 + 1e-9).all()
+        assert (np.abs(found.greeks().delta[both]) <= 1.0 + 1e-9).all()
     assert np.abs(np.diff(money)).max() < 0.05
 
 

@@ -208,3 +208,20 @@ def test_the_split_is_the_one_that_is_recorded(lean_data: Path) -> None:
     assert [one.symbol for one in splits] == ["AAPL"]
     assert splits[0].value == pytest.approx(RATIO, rel=1e-4)
     assert FRIDAY_NS < splits[0].event_ns <= MONDAY_NS
+
+
+def test_a_split_takes_effect_at_its_own_time() -> None:
+    """Told before Friday's last rows are reckoned, or before they have come: the same chain on Monday."""
+    payloads = log()
+    at = payloads.index(SPLIT)
+    rest = payloads[:at] + payloads[at + 1 :]
+    early = [[*rest[: at - 1], SPLIT, *rest[at - 1 :]], [*rest[:5], SPLIT, *rest[5:]]]
+    expected = chains_after_the_split(told(payloads))
+    assert len(expected) > 1
+    for log_ in early:
+        assert chains_after_the_split(told(log_)) == expected
+
+
+def chains_after_the_split(payloads: Sequence[bytes]) -> list[bytes]:
+    decoded = [(one, wire.decode(one)) for one in payloads]
+    return [data for data, one in decoded if isinstance(one, ChainFrame) and one.event_ns > SPLIT_NS]

@@ -2,6 +2,7 @@
 
 from streams.options.american.measure import (
     AmericanPrice,
+    AmericanValue,
     american_greeks,
     american_iv,
     american_price,
@@ -11,12 +12,14 @@ from streams.options.american.measure import (
     open_table,
     price_on,
     tables_beside,
+    value_on,
 )
 from streams.options.american.tables import AmericanTable, american_table
 
 __all__ = [
     "AmericanPrice",
     "AmericanTable",
+    "AmericanValue",
     "american_greeks",
     "american_iv",
     "american_price",
@@ -27,4 +30,5 @@ __all__ = [
     "open_table",
     "price_on",
     "tables_beside",
+    "value_on",
 ]

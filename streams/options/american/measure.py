@@ -34,6 +34,14 @@ START = 0.3
 """The volatility to begin with where a price has no European one."""
 
 
+class AmericanValue(NamedTuple):
+    """Arrays of shape (n,): price in quote currency, vega per 1.00 of volatility, NaN where there is none, and why."""
+
+    price: F64
+    vega: F64
+    status: U8
+
+
 class AmericanPrice(NamedTuple):
     """Arrays of shape (n,): price (or boundary) in quote currency, NaN where there is none, and the reason."""
 
@@ -62,6 +70,16 @@ def price_on(
     return _prices(chain_on(table, expiry, spot, strike, vol, is_call))
 
 
+def value_on(
+    table: AmericanTable, expiry: ArrayLike, spot: ArrayLike, strike: ArrayLike, vol: ArrayLike, is_call: ArrayLike
+) -> AmericanValue:
+    """Return price_on with vega beside it, which costs nothing."""
+    chain = chain_on(table, expiry, spot, strike, vol, is_call)
+    out, status = _values(chain, table, False)
+    unit = np.where(chain.is_call, chain.spot, chain.strike)
+    return AmericanValue(_whole(chain, out[:, PRICE]), unit * out[:, VEGA], status)
+
+
 def american_iv(
     price: ArrayLike, spot: ArrayLike, strike: ArrayLike, years: ArrayLike, rate: ArrayLike, yield_: ArrayLike,
     is_call: ArrayLike,
@@ -76,10 +94,14 @@ def american_iv(
 
 
 def iv_on(
-    table: AmericanTable, expiry: ArrayLike, price: ArrayLike, spot: ArrayLike, strike: ArrayLike, is_call: ArrayLike
-) -> ImpliedVolatility:
-    """Return american_iv from a table that is there; expiry: its row, int. OUT_OF_RANGE outside its volatilities."""
-    return _implied(chain_on(table, expiry, spot, strike, price, is_call))
+    table: AmericanTable, expiry: ArrayLike, price: ArrayLike, spot: ArrayLike, strike: ArrayLike, is_call: ArrayLike,
+    start: F64 | None = None,
+) -> ImpliedVolatility:  # fmt: skip
+    """Return american_iv from a table that is there; expiry: its row, int. OUT_OF_RANGE outside its volatilities.
+
+    start: (n,) volatilities that are near, NaN where none is known: a second search beside a first one takes a step.
+    """
+    return _implied(chain_on(table, expiry, spot, strike, price, is_call), start)
 
 
 def american_greeks(
@@ -219,10 +241,18 @@ def _whole(chain: Chain, p: F64) -> F64:
     return np.maximum(p * np.where(chain.is_call, chain.spot, chain.strike), np.maximum(gain, 0.0))
 
 
-def _implied(chain: Chain) -> ImpliedVolatility:
+def _implied(chain: Chain, start: F64 | None = None) -> ImpliedVolatility:
     table = chain.table
     status = np.full(chain.spot.size, PENDING, np.uint8)
-    vol = _start(chain, _free(chain), status)
+    vol = np.full(chain.spot.size, np.nan) if start is None else np.array(start)
+    free = _free(chain)
+    unknown = free | ~(vol > 0.0)
+    if unknown.all():
+        vol = _start(chain, free, status)
+    elif unknown.any():
+        own = status[unknown]
+        vol[unknown] = _start(_part(chain, unknown), free[unknown], own)
+        status[unknown] = own
     for turn in range(PANELS + 1):
         wanted = np.zeros(table.states.shape, np.uint8)
         left = implied_vols(
@@ -247,6 +277,13 @@ def _start(chain: Chain, free: Bool, status: U8) -> F64:
     vol = np.where(found.vol > 0.0, found.vol, START)
     vol[free], status[free] = found.vol[free], found.status[free]
     return vol
+
+
+def _part(chain: Chain, some: Bool) -> Chain:
+    """Return some of the options."""
+    columns_ = (chain.spot, chain.strike, chain.years, chain.rate, chain.yield_, chain.given, chain.is_call)
+    spot, strike, years, rate, yield_, given, is_call = (one[some] for one in columns_)
+    return Chain(spot, strike, years, rate, yield_, given, is_call, chain.group[some], chain.table)
 
 
 def _rho(chain: Chain, beside: tuple[AmericanTable, AmericanTable] | None) -> F64:

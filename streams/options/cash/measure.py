@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streams.numerics.jit import entry, kernel
 from streams.numerics.special import exp, log
+from streams.options.arrays import columns
 from streams.options.cash.base import escrowed, escrowed_greeks
 from streams.options.cash.table import (
     AMERICAN,
@@ -334,16 +335,14 @@ def _read(
     vol: F64 | float,
     event_ns: I64 | int,
 ) -> CashReading:
-    at, s, p, v, now = np.broadcast_arrays(
-        np.atleast_1d(np.asarray(rows, np.int64)), spot, np.nan if price is None else price, vol, event_ns
-    )
+    numbers = [np.asarray(one, np.float64) for one in (spot, np.nan if price is None else price, vol)]
+    at, s, p, v, now = columns(np.asarray(rows, np.int64), *numbers, np.asarray(event_ns, np.int64))
     if at.size and not (at.min() >= 0 and at.max() < len(tables.strike)):
         raise ValueError(f"rows must be from 0 to {len(tables.strike) - 1}, was {at.min()} to {at.max()}")
-    found = np.array(v, np.float64)
+    found = v.copy()
     out, status, quality = np.full((at.size, len(GREEKS)), np.nan), np.zeros(at.size, np.uint8), np.zeros(at.size)
     read_rows(
-        np.ascontiguousarray(at), np.array(s, np.float64), np.array(now, np.int64), np.array(p, np.float64), found,
-        price is not None, tables.expiry_ns, tables.begin_ns, tables.end_ns, tables.meta, tables.extra,
-        np.empty((12, COLUMNS)), out, status, quality,
+        at, s, now, p, found, price is not None, tables.expiry_ns, tables.begin_ns, tables.end_ns, tables.meta,
+        tables.extra, np.empty((12, COLUMNS)), out, status, quality,
     )  # fmt: skip
     return CashReading(np.where(status == OK, found, np.nan), *out.T, status, quality)

@@ -49,13 +49,6 @@ def spot_from(forward: float, years: float, carry: float, ex_years: F64, cash: F
 
 
 @entry
-def spots_from(forward: float, years: float, carry: F64, ex_years: F64, cash: F64, out: F64) -> None:
-    """Fill out (n,) with the spots that have one forward at carries of their own (n,)."""
-    for i in range(carry.size):
-        out[i] = spot_from(forward, years, carry[i], ex_years, cash)
-
-
-@entry
 def borrow_from(spot: float, forward: float, years: float, rate: float, ex_years: F64, cash: F64) -> float:
     """Return the borrow that takes a spot to a forward, by Newton's method; NaN where none does."""
     if not (spot > 0.0 and forward > 0.0 and years > 0.0 and spot < np.inf and forward < np.inf):

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.numerics.jit import entry
+from streams.numerics.special import exp
 from streams.options.cash import CashMarket, CashReading, CashTables, new_tables, price_of, vol_of
 from streams.options.cash.builder import due_rows
 from streams.options.cash.table import RATE, VOL_LOW, VOL_REACH, YIELD, build_row
 from streams.options.contracts.expiry import YEAR_NS
-from streams.options.forward.carry import spots_from
+from streams.options.forward.carry import spot_from
 from streams.options.forward.european import european_forward_prices
-from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, discount_ratio
+from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, Priced, discount_ratio
 from streams.options.greeks import Greeks
 from streams.options.implied import ImpliedVolatility, implied_volatility
 from streams.options.status import AT_EXERCISE_VALUE, OK
@@ -29,6 +31,29 @@ BORROW_HELD = 1e-4
 """How far borrow x years may move before a row is built anew: at most half of it is the forward's error."""
 NOW_NS = 1
 """The event of tables that nobody keeps."""
+
+
+@entry
+def _places(
+    rows: I64, begin_ns: I64, meta: F64, forward: F64, borrow: F64, years: F64, rate: F64, ex_years: F64, cash: F64,
+    spot: F64, carry: F64, over: F64,
+) -> None:  # fmt: skip
+    for i in range(rows.size):
+        row = rows[i]
+        own = meta[row, RATE] if begin_ns[row] != 0 else rate[i]
+        carry[i] = own - (meta[row, YIELD] if begin_ns[row] != 0 else borrow[i])
+        spot[i] = spot_from(forward[i], years[i], carry[i], ex_years, cash)
+        over[i] = exp((rate[i] - own) * years[i])
+
+
+def places_of(
+    tables: CashTables, rows: I64, forward: F64, borrow: F64, years: F64, rate: F64, ex_years: F64, cash: F64
+) -> tuple[F64, F64, F64]:
+    """Return spot and carry in the terms of each row, and its prices over the point's, (n,); cash: of all points."""
+    spot, carry, over = np.empty(rows.size), np.empty(rows.size), np.empty(rows.size)
+    parts = (forward, borrow, years, rate, ex_years, cash)
+    _places(rows, tables.begin_ns, tables.meta, *parts, spot, carry, over)
+    return spot, carry, over
 
 
 @dataclass(frozen=True)
@@ -45,16 +70,9 @@ class CashExercise:
 
     def _at(self, point: Point, rows: I64) -> tuple[F64, F64, F64]:
         """Return spot and carry in the terms of each row, and the row's prices over the point's, (n,)."""
-        built = self.tables.begin_ns[rows] != 0
-        rate = np.where(built, self.tables.meta[rows, RATE], point.terms.rate)
-        carry = np.where(built, rate - self.tables.meta[rows, YIELD], point.terms.rate - point.borrow)
-        spot, years = np.empty(rows.size), point.terms.years
-        spots_from(point.forward, years, carry, point.terms.ex_years, point.terms.cash, spot)
-        # Rates move once a day: one exponential serves all rows of a day.
-        over = np.ones(rows.size)
-        for one in np.unique(rate).tolist():
-            over[rate == one] = discount_ratio((point.terms.rate - one) * years)
-        return spot, carry, over
+        terms = point.terms
+        parts = (np.full(rows.size, one) for one in (point.forward, point.borrow, terms.years, terms.rate))
+        return places_of(self.tables, rows, *parts, terms.ex_years, terms.cash)
 
     def vols(self, point: Point, price: F64, strike: F64, is_call: Bool, rows: I64) -> ImpliedVolatility:
         """Return the volatility in the spot model, and statuses, (n,)."""
@@ -76,14 +94,20 @@ class CashExercise:
         """Return Black's volatility on the forward of the European prices in the spot model, (n,)."""
         spot, carry, _ = self._at(point, rows)
         _, outside = self._european(point, vol, strike, is_call, spot, carry)
-        right = strike >= point.forward
-        return implied_volatility(outside, point.forward, strike, point.terms.years, 0.0, 0.0, right)
+        forward, years, none = (np.full(vol.size, one) for one in (point.forward, point.terms.years, 0.0))
+        strikes = np.ascontiguousarray(strike)
+        return implied_volatility(outside, forward, strikes, years, none, none, strikes >= point.forward)
 
     def _european(self, point: Point, vol: F64, strike: F64, is_call: Bool, spot: F64, carry: F64) -> tuple[F64, F64]:
         terms, out, outside = point.terms, np.empty(vol.size), np.empty(vol.size)
         flags, k, v = np.ascontiguousarray(is_call), np.ascontiguousarray(strike), np.ascontiguousarray(vol)
         european_forward_prices(k, flags, spot, carry, v, terms.years, terms.ex_years, terms.cash, out, outside)
         return out, outside
+
+    def prices(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Priced:
+        """Return price and vega of `greeks`, (n,)."""
+        every = self.greeks(point, vol, strike, is_call, rows)
+        return Priced(every.price, every.vega, every.status)
 
     def greeks(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Greeks:
         """Return price and greeks, (n,), of the tables."""

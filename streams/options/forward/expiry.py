@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from streams.options.contracts.clock import SECOND_NS
 from streams.options.forward.borrow import RENEWED_NS, Borrow, joined
+from streams.options.forward.boundary import boundary_exercise
 from streams.options.forward.carry import Terms
 from streams.options.forward.cash_exercise import CashExercise, cash_exercise
 from streams.options.forward.deviation import LEVEL_LAG_S, aged, deviation_of, moved
-from streams.options.forward.exercise import EuropeanExercise, Exercise, Point, boundary_exercise
+from streams.options.forward.exercise import EuropeanExercise, Exercise, Point
 from streams.options.forward.status import ForwardStatus
 from streams.options.forward.synthetic import (
     DEVIATION,

@@ -1,4 +1,4 @@
-"""Each contract's volatilities and greeks at a forward, and the one volatility of each strike that enters a surface.
+"""Each contract's volatilities at a forward, and the one volatility of each strike that enters a surface.
 
 A strike's volatility is Black's of its right out of the money; within BLEND deviations of the forward the right in the
 money joins in, fading to nothing at BLEND, each weighed by 1 / (half spread)^2:
@@ -18,7 +18,6 @@ from streams.numerics.jit import entry
 from streams.numerics.special import log
 from streams.options.forward.exercise import Exercise, Point
 from streams.options.forward.synthetic import FAULTS
-from streams.options.greeks import Greeks
 from streams.options.hygiene.measure import Hygiene
 from streams.options.ladder import Ladder
 from streams.options.status import BAD_INPUT, NOT_A_NUMBER, OK
@@ -46,9 +45,7 @@ class Figures(NamedTuple):
     black: F64
     """Black's volatility on the forward of the European price at vol: this enters a surface."""
     used: F64
-    """The volatility of the greeks: vol, else that of the strike's other right, else NaN."""
-    greeks: Greeks
-    """Price and eight greeks at `used`, each (n,)."""
+    """The volatility for greeks: vol, else that of the strike's other right, else NaN."""
 
 
 class Smile(NamedTuple):
@@ -65,25 +62,40 @@ class Smile(NamedTuple):
 def quote_figures(
     bid: F64, ask: F64, strike: F64, is_call: Bool, rows: I64, point: Point, way: Exercise, others: I64 | None = None
 ) -> Figures:
-    """Return volatilities and greeks of n quotes at a point; rows: (n,) their places in the exercise's tables.
+    """Return volatilities of n quotes at a point; rows: (n,) their places in the exercise's tables.
 
     others: (n,) the place among these quotes of the strike's other right, -1 for none; None: none has one. Any part of
     an expiry may be asked, a single contract too, between two calls of slice_of: the answer has the same bits in any
     company. Sides of NaN, 0 and infinity are missing.
     """
-    bids, asks = (np.where((one > 0.0) & (one < np.inf), one, np.nan) for one in (bid, ask))
-    mid = 0.5 * (bids + asks)
+    bids, asks, mid = sides_of(bid, ask)
     found = way.vols(point, mid, strike, is_call, rows)
-    status = np.where(bids > asks, BAD_INPUT, np.where(np.isnan(mid), NOT_A_NUMBER, found.status)).astype(np.uint8)
-    vol = np.where(status == OK, found.vol, np.nan)
+    vol, status = vols_of(bids, asks, found.vol, found.status)
     used = vol
     if others is not None:
         used = np.where(np.isnan(vol) & (others >= 0), vol[others], vol)
-    every = way.greeks(point, used, strike, is_call, rows)
-    half = np.maximum(0.5 * (asks - bids) / np.where(every.vega > 0.0, every.vega, np.nan), HALF_MIN)
+    half = half_spreads(bids, asks, vol, way.prices(point, vol, strike, is_call, rows).vega)
     black = way.black(point, vol, strike, is_call, rows)
-    one_vol = np.where(black.status == OK, black.vol, np.nan)
-    return Figures(vol, status, np.where(np.isnan(vol), np.nan, half), one_vol, used, every)
+    return Figures(vol, status, half, np.where(black.status == OK, black.vol, np.nan), used)
+
+
+def sides_of(bid: F64, ask: F64) -> tuple[F64, F64, F64]:
+    """Return bid, ask and their middle, (n,), NaN where a side is missing: NaN, 0, negative or infinity."""
+    bids, asks = (np.where((one > 0.0) & (one < np.inf), one, np.nan) for one in (bid, ask))
+    return bids, asks, 0.5 * (bids + asks)
+
+
+def vols_of(bids: F64, asks: F64, vol: F64, status: U8) -> tuple[F64, U8]:
+    """Return volatilities of middles, NaN unless OK, and statuses that say of the quotes what is wrong, (n,)."""
+    mid_known = ~np.isnan(bids + asks)
+    status = np.where(bids > asks, BAD_INPUT, np.where(mid_known, status, NOT_A_NUMBER)).astype(np.uint8)
+    return np.where(status == OK, vol, np.nan), status
+
+
+def half_spreads(bids: F64, asks: F64, vol: F64, vega: F64) -> F64:
+    """Return half of the distance between bid and ask in volatility, (n,), NaN where `vol` is."""
+    half = np.maximum(0.5 * (asks - bids) / np.where(vega > 0.0, vega, np.nan), HALF_MIN)
+    return np.where(np.isnan(vol), np.nan, half)
 
 
 @entry

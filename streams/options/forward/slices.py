@@ -1,9 +1,9 @@
-"""One expiry at one event: from quotes to forward, borrow, greeks and the smile that enters a surface.
+"""One expiry at one event: from quotes to forward, borrow, volatilities and the smile that enters a surface.
 
 `slice_of` is what a stream calls for each expiry when its quotes have changed, at most every so often; it takes the
 state that its last call returned, and its answer is a function of the two. In order: hygiene; a bounded number of table
-builds; forward and borrow (expiry.py); volatilities and greeks of every contract and one volatility of each strike
-(figures.py).
+builds; forward and borrow (expiry.py); the volatility of every contract and one volatility of each strike (figures.py).
+Greeks are read on demand: `ExpirySlice.greeks`.
 
 What a call costs is bounded. American exercise without cash before expiry builds at most two sets of boundaries, some
 milliseconds, at the first call, then every few hours, or when the borrow jumps. Over cash each contract has a table of
@@ -11,7 +11,7 @@ its own, 2 ms to build: `builds_max` are built a call, near the money first, and
 expiries but one in turn staggers them. A contract without its table has OUT_OF_RANGE and no volatility.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from streams.options.forward.cash_exercise import BORROW_HELD, CashExercise, ref
 from streams.options.forward.exercise import EuropeanExercise, Exercise, Point
 from streams.options.forward.expiry import ExpiryForward, expiry_forward
 from streams.options.forward.figures import Figures, Smile, quote_figures, smile_of
+from streams.options.greeks import Greeks
 from streams.options.hygiene.measure import Hygiene, quote_hygiene
 from streams.options.ladder import CALL, NONE, PUT, Ladder
 
@@ -47,6 +48,8 @@ class SliceState:
     exercise: Exercise | None = None
     vol: F64 = field(default_factory=lambda: NO_VOLS)
     """(n,) the last volatility of each contract, NaN where there was none: where tables are built around."""
+    ratio: F64 = field(default_factory=lambda: NO_VOLS)
+    """(n,) Black's volatility over the model's as last found, NaN where there was none."""
     dividends: tuple[tuple[int, float], ...] = ()
     """Minute and cash of the dividends that the tables were built for."""
 
@@ -59,8 +62,9 @@ class ExpirySlice:
     """Forward, borrow, bounds, quality, status; its point and exercise serve quote_figures between two slices."""
     hygiene: Hygiene
     """Bits, quality and violations of each quote, (n,)."""
+    rungs: Ladder
     figures: Figures
-    """American (or European) volatility, status, half spread, Black's volatility and greeks of each contract, (n,)."""
+    """American (or European) volatility, status, half spread and Black's volatility of each contract, (n,)."""
     smile: Smile
     """k, vol, half_spread and quality of each strike, each (m,): what a surface is fitted to, weighed by
     quality / half_spread^2."""
@@ -68,6 +72,11 @@ class ExpirySlice:
     """Tables of single contracts that were built in this call."""
     due: int
     """How many more wait for one."""
+
+    def greeks(self) -> Greeks:
+        """Return price and eight greeks of each contract at `figures.used`, (n,)."""
+        strike, is_call, rows, _ = columns_of(self.rungs)
+        return self.forward.exercise.greeks(self.forward.point, self.figures.used, strike, is_call, rows)
 
 
 def slice_of(
@@ -104,18 +113,9 @@ def slice_of(
         stale_s=stale_s,
     )  # fmt: skip
     way, builds, due = before.exercise, 0, 0
-    paid = _dividends(of, event_ns)
     if american and of.pays and of.years > 0.0:
         spot = 0.5 * (under_bid + under_ask)
-        start = of.forward(spot, prior.mean)
-        point = Point(of, start if start > 0.0 else before.forward, prior.mean)
-        held = _held(before, rungs, paid, point, event_ns)
-        if point.forward > 0.0:
-            around = _around(before, rungs, bids, asks, point)
-            # Noise in the borrow is no reason to build.
-            apart = max(BORROW_HELD, 0.5 * prior.deviation * of.years) if prior.measured else BORROW_HELD
-            held, builds, due = refresh(held, point, event_ns, around, builds_max, apart)
-        way = held
+        way, builds, due = _tables(before, prior, rungs, bids, asks, of, spot, event_ns, builds_max)
     found = expiry_forward(
         rungs, bids, asks, judged, of, under_bid, under_ask, american=american, age_s=ages, event_ns=event_ns,
         prior=prior, exercise=way,
@@ -125,9 +125,35 @@ def slice_of(
     figures = quote_figures(bids, asks, strike, is_call, rows, point, way, others)
     smile = smile_of(rungs, figures, judged, point)
     kept = np.where(np.isnan(figures.used), _sized(before.vol, rungs.count), figures.used)
+    ratio = figures.black / figures.vol
+    ratio = np.where(np.isnan(ratio), _sized(before.ratio, rungs.count), ratio)
     last = found.forward if found.forward > 0.0 else before.forward
-    after = SliceState(found.known, last, way, kept, paid)
-    return ExpirySlice(found, judged, figures, smile, builds, due), after
+    after = SliceState(found.known, last, way, kept, ratio, _dividends(of, event_ns))
+    return ExpirySlice(found, judged, rungs, figures, smile, builds, due), after
+
+
+def build_tables(
+    rungs: Ladder, bid: F64, ask: F64, of: Terms, spot: float, *, event_ns: int, state: SliceState, builds_max: int
+) -> tuple[SliceState, int, int]:
+    """Build tables over cash between two slices, as slice_of would; return state, builds, and how many still wait."""
+    way, builds, due = _tables(state, state.borrow, rungs, bid, ask, of, spot, event_ns, builds_max)
+    return replace(state, exercise=way, dividends=_dividends(of, event_ns)), builds, due
+
+
+def _tables(
+    before: SliceState, prior: Borrow, rungs: Ladder, bids: F64, asks: F64, of: Terms, spot: float, event_ns: int,
+    builds_max: int,
+) -> tuple[CashExercise, int, int]:  # fmt: skip
+    """Return exercise over cash at an event, with some more of its tables built; how many, and how many are due."""
+    start = of.forward(spot, prior.mean)
+    point = Point(of, start if start > 0.0 else before.forward, prior.mean)
+    held = _held(before, rungs, _dividends(of, event_ns), point, event_ns)
+    if not point.forward > 0.0:
+        return held, 0, 0
+    around = _around(before, rungs, bids, asks, point)
+    # Noise in the borrow is no reason to build.
+    apart = max(BORROW_HELD, 0.5 * prior.deviation * of.years) if prior.measured else BORROW_HELD
+    return refresh(held, point, event_ns, around, builds_max, apart)
 
 
 def columns_of(rungs: Ladder) -> tuple[F64, NDArray[np.bool_], I64, I64]:
@@ -158,12 +184,22 @@ def _dividends(of: Terms, event_ns: int) -> tuple[tuple[int, float], ...]:
 def _held(
     before: SliceState, rungs: Ladder, paid: tuple[tuple[int, float], ...], point: Point, event_ns: int
 ) -> CashExercise:
-    """Return the tables of the state where they are of this ladder and these dividends, else empty ones."""
-    way = before.exercise
-    if isinstance(way, CashExercise) and way.tables.strike.size == rungs.count and before.dividends == paid:
+    """Return the state's tables where they are of these dividends and this ladder, or its first contracts; else none.
+
+    Contracts that are listed later have empty tables.
+    """
+    way, (strike, is_call, _, _) = before.exercise, columns_of(rungs)
+    kept = way.tables if isinstance(way, CashExercise) and before.dividends == paid else None
+    count = 0 if kept is None else kept.strike.size
+    same = kept is not None and np.array_equal(kept.is_call, is_call[:count])
+    if kept is None or not (same and np.array_equal(kept.strike, strike[:count], equal_nan=True)):
+        return CashExercise(new_tables(strike, is_call, event_ns + round(point.terms.years * YEAR_NS), True), event_ns)
+    if count == rungs.count:
         return way
-    strike, is_call, _, _ = columns_of(rungs)
-    return CashExercise(new_tables(strike, is_call, event_ns + round(point.terms.years * YEAR_NS), True), event_ns)
+    tables = new_tables(strike, is_call, int(kept.expiry_ns[0]), True)
+    for one in fields(kept):
+        getattr(tables, one.name)[:count] = getattr(kept, one.name)
+    return CashExercise(tables, event_ns)
 
 
 def _around(before: SliceState, rungs: Ladder, bid: F64, ask: F64, point: Point) -> F64:
