@@ -7,8 +7,7 @@ ordered by (event time, underlying, ordinal), and what venues answer comes after
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from schemas import wire
 from schemas.primitives import read_length, read_long
@@ -46,16 +45,16 @@ class Feed(Protocol):
 class MemoryRecord:
     """A record of an inbox that is a list."""
 
-    __slots__ = ("_headers", "_offset", "_value")
+    __slots__ = ("_headers", "_offset", "payload")
 
-    def __init__(self, offset: int, value: bytes, headers: Headers) -> None:
-        self._offset, self._value, self._headers = offset, value, headers
+    def __init__(self, offset: int, payload: bytes, headers: Headers) -> None:
+        self._offset, self.payload, self._headers = offset, payload, headers
 
     def offset(self) -> int:
         return self._offset
 
     def value(self) -> bytes:
-        return self._value
+        return self.payload
 
     def headers(self) -> Headers:
         return self._headers
@@ -70,84 +69,133 @@ class Routed(NamedTuple):
     out: Outbound
 
 
-@dataclass
+class FedCauses(NamedTuple):
+    """Offsets and ids of records that were fed; first: offset of the first of them."""
+
+    records: Sequence[Any]
+    first: int
+    id_of: Callable[[Any], bytes]
+
+    def __getitem__(self, index: int) -> tuple[int, bytes]:  # type: ignore[override]  # a Causes
+        return self.first + index, self.id_of(self.records[index])
+
+
 class Inbox:
-    """The end of one task's topic partition."""
+    """The end of one task's topic partition.
 
-    task: Task
-    end: int = 0
-    waiting: list[MemoryRecord] = field(default_factory=list)
+    What a task wrote in one batch follows the newest of its origin if its first record does: such a run is taken as it
+    is (fed), and nothing of its headers is read again. Whatever else comes goes the way of every record (waiting),
+    whose filter decides.
+    """
 
-    def put(self, value: bytes, headers: Headers) -> None:
-        """Append a record."""
-        self.waiting.append(MemoryRecord(self.end, value, headers))
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.end = 0
+        self.waiting: list[MemoryRecord] = []
+        self.fed: list[Any] = []
+
+    def put(self, payload: bytes, headers: Headers) -> None:
+        """Append a record under its headers."""
+        self.unfeed()
+        self.waiting.append(MemoryRecord(self.end, payload, headers))
         self.end += 1
 
+    def extend(self, run: list[Outbound]) -> None:
+        """Append what one batch of a task gave this partition, in order."""
+        origin, previous = origin_and_previous(run[0].headers)
+        if self.waiting or self.fed or self.task.filter.places().get(origin) != previous:
+            for out in run:
+                self.put(out.payload, out.headers)
+            return
+        self.fed = run
+        self.end += len(run)
+
+    def unfeed(self) -> None:
+        """Let what was fed go the way of every record."""
+        if self.fed:
+            fed, self.fed = self.fed, []
+            first = self.end - len(fed)
+            self.waiting = [MemoryRecord(first + i, one.payload, self.headers_of(one)) for i, one in enumerate(fed)]
+
     def advance(self) -> list[Outbound]:
-        """Fold what waits."""
+        """Fold what is there."""
+        if self.fed:
+            fed, self.fed = self.fed, []
+            self.remember(fed)
+            causes = FedCauses(fed, self.end - len(fed), self.id_of)
+            return self.task.apply_accepted([one.payload for one in fed], causes, self.end)
         if not self.waiting:
             return []
         batch, self.waiting = self.waiting, []
         return self.task.apply(batch)
 
+    def remember(self, fed: list[Any]) -> None:
+        """Tell the filter what was fed."""
+        origin, _, place = self.id_of(fed[-1]).rpartition(b":")
+        self.task.filter.put(origin, place)
 
-class FedCauses(NamedTuple):
-    """Offsets and ids of a source's records; first: offset of the first of them."""
+    @staticmethod
+    def id_of(record: Any) -> bytes:
+        """Return the id of a record that was fed."""
+        text: bytes = record.headers[0][1]
+        return text
 
-    records: Sequence[Feed]
-    first: int
-
-    def __getitem__(self, index: int) -> tuple[int, bytes]:  # type: ignore[override]  # a Causes
-        record = self.records[index]
-        return self.first + index, id_text(record)
+    @staticmethod
+    def headers_of(record: Any) -> Headers:
+        """Return the headers of a record that was fed."""
+        headers: Headers = record.headers
+        return headers
 
 
 class MarketInbox(Inbox):
-    """The end of a market partition, to which sources feed records.
-
-    Those that follow the newest of their origin are taken as they are (fed): nothing of their headers needs to be
-    written and read again. A batch with any other goes the way of every record (waiting), whose filter decides.
-    """
+    """The end of a market partition, to which sources feed records: each has to follow the newest of its origin."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self.fed: list[Feed] = []
         self._newest: dict[str, Place] = {}
 
     def feed(self, record: Feed) -> None:
         """Append a source's record."""
-        origin, previous = record.origin, record.previous
-        if self.waiting or previous is None or self._newest.get(origin) != previous:
+        if self.waiting:
             self.put(record.payload, headers_of_feed(record))
-            return
-        self._newest[origin] = record.place
-        self.fed.append(record)
-        self.end += 1
-
-    def put(self, value: bytes, headers: Headers) -> None:
-        """Append a record under its headers."""
-        if self.fed:
-            fed, self.fed = self.fed, []
-            self.end -= len(fed)
-            for record in fed:
-                super().put(record.payload, headers_of_feed(record))
-        super().put(value, headers)
-
-    def payloads(self) -> list[bytes]:
-        """Return what waits."""
-        return [record.payload for record in self.fed] or [record.value() for record in self.waiting]
+        else:
+            self.fed.append(record)
+            self.end += 1
 
     def advance(self) -> list[Outbound]:
-        """Fold what waits."""
-        if not self.fed:
-            out = super().advance()
-            self._newest = {name.decode(): parse_place(place) for name, place in self.task.filter.places().items()}
-            return out
-        fed, self.fed = self.fed, []
+        """Fold what is there."""
+        if self.fed and not self._follow():
+            self.unfeed()
+        if self.fed:
+            return super().advance()
+        out = super().advance()
+        self._newest = {name.decode(): parse_place(place) for name, place in self.task.filter.places().items()}
+        return out
+
+    def _follow(self) -> bool:
+        """Return whether what was fed follows; an origin's first record has to pass the filter."""
+        newest = self._newest
+        for record in self.fed:
+            origin, previous = record.origin, record.previous
+            if previous is None or newest.get(origin) != previous:
+                return False
+            newest[origin] = record.place
+        return True
+
+    def remember(self, fed: list[Any]) -> None:
+        """Tell the filter what was fed."""
         for origin, place in {record.origin: record.place for record in fed}.items():
             self.task.filter.put(origin.encode(), b"%d.%d" % place)
-        causes = FedCauses(fed, self.end - len(fed))
-        return self.task.apply_accepted([record.payload for record in fed], causes, self.end)
+
+    @staticmethod
+    def id_of(record: Feed) -> bytes:
+        """Return the id of a source's record."""
+        return id_text(record)
+
+    @staticmethod
+    def headers_of(record: Feed) -> Headers:
+        """Return the headers of a source's record."""
+        return headers_of_feed(record)
 
 
 class MemoryPipeline:
@@ -199,14 +247,13 @@ class MemoryPipeline:
     def feed(self, record: Feed) -> None:
         """Append a source's record to the market topic."""
         self._market[record.partition].feed(record)
-        self._count()
+        self._waiting += 1
+        if self._waiting >= self._waiting_max:
+            self._fold_market()
 
     def feed_raw(self, partition: int, payload: bytes, headers: Headers) -> None:
         """Append a record as it stood in a log."""
         self._market[partition].put(payload, headers)
-        self._count()
-
-    def _count(self) -> None:
         self._waiting += 1
         if self._waiting >= self._waiting_max:
             self._fold_market()
@@ -228,9 +275,8 @@ class MemoryPipeline:
         """Fold the market records that wait, and let into the book what their heartbeats allow."""
         self._waiting = 0
         for partition, market in enumerate(self._market):
-            self._heard_ns[partition] = heard_ns(market.payloads(), self._heard_ns[partition])
-            for out in market.advance():
-                self._deliver(out)
+            self._heard_ns[partition] = heard_ns(market.fed or market.waiting, self._heard_ns[partition])
+            self._deliver(market.advance())
             self._drain(PER_UNDERLYING[1:], partition)
         through_ns = min(self._heard_ns) // MINUTE_NS * MINUTE_NS
         if through_ns > self._released_ns:
@@ -241,47 +287,57 @@ class MemoryPipeline:
         """Fold the per-underlying stages of a partition, in flow order: what they write goes down the list only."""
         for name in stages:
             for topic in stage_named(name).reads:
-                for out in self._inboxes[name, topic, partition].advance():
-                    self._deliver(out)
+                self._deliver(self._inboxes[name, topic, partition].advance())
 
-    def _deliver(self, out: Outbound) -> None:
-        self._observe(out)
-        if out.topic == BOOK:
-            self._ordinal += 1
-            heapq.heappush(self._routed[out.partition], Routed(event_ns_of(out.payload), out.key, self._ordinal, out))
-        else:
-            self._put(out)
+    def _deliver(self, outs: list[Outbound]) -> None:
+        """Append what a task gave; what goes to the book waits until it is let in."""
+        for run in self._runs(outs):
+            if run[0].topic != BOOK:
+                self._append(run)
+                continue
+            for out in run:
+                self._ordinal += 1
+                routed = Routed(event_ns_of(out.payload), out.key, self._ordinal, out)
+                heapq.heappush(self._routed[out.partition], routed)
 
-    def _put(self, out: Outbound) -> None:
-        for inbox in self._inboxes_of.get((out.topic, out.partition), ()):
-            inbox.put(out.payload, out.headers)
+    def _runs(self, outs: list[Outbound]) -> Iterable[list[Outbound]]:
+        """Return what a task gave, by topic and partition; it is observed in its own order."""
+        runs: dict[tuple[str, int], list[Outbound]] = {}
+        for out in outs:
+            self._observe(out)
+            runs.setdefault(out[:2], []).append(out)
+        return runs.values()
+
+    def _append(self, run: list[Outbound]) -> None:
+        for inbox in self._inboxes_of.get(run[0][:2], ()):
+            inbox.extend(run)
 
     def _release(self, through_ns: int | None) -> None:
         """Let what was routed up to an instant into the book, an instant at a time; None: all of it."""
         for partition, routed in enumerate(self._routed):
             sizing = self._inboxes["sizing", BOOK, partition]
             while routed and (through_ns is None or routed[0].event_ns <= through_ns):
-                instant_ns = routed[0].event_ns
+                instant_ns, run = routed[0].event_ns, []
                 while routed and routed[0].event_ns == instant_ns:
-                    self._enter_book(sizing, heapq.heappop(routed).out)
+                    run.append(self._entering(partition, heapq.heappop(routed).out))
+                sizing.extend(run)
                 self._order_path(partition)
 
-    def _enter_book(self, sizing: Inbox, out: Outbound) -> None:
-        """Append under an id of this order: the routers' own ids say in which order they were written, not this one."""
-        number = self._entered[sizing.task.key.partition]
-        self._entered[sizing.task.key.partition] = number + 1
-        headers: Headers = [(ID_HEADER, b"backtest/%d:%d.0" % (sizing.task.key.partition, number))]
+    def _entering(self, partition: int, out: Outbound) -> Outbound:
+        """Return a record under an id of this order: the routers' own ids say in which order they were written."""
+        number = self._entered[partition]
+        self._entered[partition] = number + 1
+        headers: Headers = [(ID_HEADER, b"backtest/%d:%d.0" % (partition, number))]
         if number:
             headers.append((PREVIOUS_HEADER, b"%d.0" % (number - 1)))
-        sizing.put(out.payload, headers)
+        return out._replace(headers=headers)
 
     def _order_path(self, partition: int) -> None:
         path = self._order_paths[partition]
-        while path[0].waiting:
+        while path[0].fed or path[0].waiting:
             for inbox in path:
-                for out in inbox.advance():
-                    self._observe(out)
-                    self._put(out)
+                for run in self._runs(inbox.advance()):
+                    self._append(run)
 
 
 def id_text(record: Feed) -> bytes:
@@ -297,9 +353,17 @@ def headers_of_feed(record: Feed) -> Headers:
     return headers
 
 
-def heard_ns(payloads: Sequence[bytes], before_ns: int) -> int:
+def origin_and_previous(headers: Headers) -> tuple[bytes, bytes | None]:
+    """Return whose a task's record is, and the place before it."""
+    origin, _, _ = cast("bytes", headers[0][1]).rpartition(b":")
+    name, previous = headers[1] if len(headers) > 1 else ("", None)
+    return origin, cast("bytes", previous) if name == PREVIOUS_HEADER else None
+
+
+def heard_ns(records: Sequence[Any], before_ns: int) -> int:
     """Return the event time of the last heartbeat of a whole partition among market records, else that of before."""
-    for payload in reversed(payloads):
+    for record in reversed(records):
+        payload = record.payload
         if payload.startswith(EVENT_HEADER):
             try:
                 event = wire.decode(payload)

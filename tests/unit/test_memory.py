@@ -9,8 +9,18 @@ from connectors.sources.sim import open_sim
 from schemas import wire
 from schemas.records import MarketEvent, MarketEventKind
 from streams.log.filter import GapError, split_headers
+from streams.log.ids import Headers
 from streams.runtime import memory
-from streams.runtime.memory import MemoryPipeline, event_ns_of, headers_of_feed, heard_ns
+from streams.runtime.memory import (
+    Inbox,
+    MemoryPipeline,
+    MemoryRecord,
+    event_ns_of,
+    headers_of_feed,
+    heard_ns,
+    memory_task,
+)
+from streams.runtime.options import make_params, stage_named
 from streams.runtime.task import Outbound
 from tests.orderpath_rig import at, mandate, mark, signal
 
@@ -73,8 +83,9 @@ def test_the_last_heartbeat_of_a_partition_counts() -> None:
     beat = MarketEventKind.HEARTBEAT
     payloads = [record(beat, 1), record(beat, 2), record(beat, 3, "SPY"), record(MarketEventKind.HALT, 4)]
     payloads.append(record(beat, 5)[:-3])
-    assert heard_ns(payloads, 7) == at(2)
-    assert heard_ns(payloads[2:], 7) == 7
+    records = [MemoryRecord(offset, payload, []) for offset, payload in enumerate(payloads)]
+    assert heard_ns(records, 7) == at(2)
+    assert heard_ns(records[2:], 7) == 7
 
 
 def test_duplicates_and_foreign_records_between_a_sources_own_are_judged_as_in_a_log() -> None:
@@ -109,3 +120,34 @@ def test_a_gap_in_a_sources_records_is_noticed() -> None:
         pipeline.feed(record)
     with pytest.raises(GapError):
         pipeline.finish()
+
+
+def test_a_run_of_a_task_is_judged_as_its_records_one_by_one() -> None:
+    """A first run, one that follows at once, one that came before, another origin's, a foreign record: all the same."""
+    marks = [wire.encode(mark(second=second)) for second in range(12)]
+
+    def run(origin: bytes, first: int, last: int) -> list[Outbound]:
+        headers: list[Headers] = [
+            [("id", b"%s:%d.0" % (origin, n)), *([("prev", b"%d.0" % (n - 1))] if n else []), ("cause", b"a:0.0")]
+            for n in range(first, last)
+        ]
+        return [Outbound("book", 0, b"SPY", marks[first + i], each) for i, each in enumerate(headers)]
+
+    sizing = stage_named("sizing")
+    fed, plain = (Inbox(memory_task(sizing, make_params(sizing, {}), "book", 0, 1)) for _ in range(2))
+    given = [[run(b"a", 0, 3)], [run(b"a", 3, 5), run(b"b", 0, 2)], [run(b"a", 4, 9)], [run(b"b", 2, 4)], [], []]
+    for number, runs in enumerate(given):
+        for one in runs:
+            fed.extend(one)
+            for out in one:
+                plain.put(out.payload, out.headers)
+        if number == 3:
+            for inbox in (fed, plain):
+                inbox.put(b"junk", [])
+        assert fed.advance() == plain.advance()
+        assert fed.task.snapshot({}) == plain.task.snapshot({})
+        assert fed.task.counters == plain.task.counters
+    assert fed.task.counters.duplicates_dropped == 1
+    fed.extend(run(b"a", 10, 12))
+    with pytest.raises(GapError):
+        fed.advance()
