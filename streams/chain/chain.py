@@ -66,6 +66,8 @@ class Moment:
     bid: F64
     ask: F64
     age_s: F64
+    spot_then: F64
+    """The middle of the underlying when each contract was quoted, (n,), NaN: not known."""
     stale_s: float
 
     @property
@@ -138,7 +140,8 @@ class Chain:
         rates = np.full(years.size, NO_RATE) if curve is None else curve.zero(years)
         parts = zip(keys, years.tolist(), rates.tolist(), strict=True)
         of = {key: Terms(own, rate, ex_years, cash) for key, own, rate in parts}
-        return Moment(event_ns, *under(quotes), curve, tuple(dividends), of, bid, ask, ages, stale_age(ages))
+        then = quotes.column("under")
+        return Moment(event_ns, *under(quotes), curve, tuple(dividends), of, bid, ask, ages, then, stale_age(ages))
 
     def look(self, quotes: ChainQuotes, moment: Moment) -> None:
         """Look at the expiries that are due."""
@@ -250,6 +253,7 @@ class Chain:
             rungs, moment.bid[rows], moment.ask[rows], moment.age_s[rows], of, moment.under_bid, moment.under_ask,
             american=kept.american, event_ns=moment.event_ns, state=kept.state, neighbour=neighbour,
             suspicious=quotes.doubt[rows], stale_s=moment.stale_s, builds_max=builds_max,
+            spot_then=moment.spot_then[rows],
         )  # fmt: skip
         kept.stand(found, of, moment.event_ns, moment.spot)
         quotes.fresh[rows] = False

@@ -117,8 +117,7 @@ class Expiry:
         standing, way = self.standing, self.state.exercise
         if standing is None or way is None or not standing.forward > 0.0:
             return None
-        ratio = spot / standing.spot if spot > 0.0 and standing.spot > 0.0 else 1.0
-        point = Point(of, standing.forward * ratio, standing.borrow, standing.borrow_deviation)
+        point = Point(of, standing.forward * ratio_of(spot, standing.spot), standing.borrow, standing.borrow_deviation)
         return point, replace(way, event_ns=event_ns) if isinstance(way, CashExercise) else way
 
     def saved(self) -> tuple[Any, dict[str, NDArray[Any]]]:
@@ -136,6 +135,11 @@ class Expiry:
             "smile": self.smile,
         }
         return head, {**arrays, **own}
+
+
+def ratio_of(spot: float, before: float) -> float:
+    """Return by what factor a spot has moved; 1 where one of them is not known."""
+    return spot / before if spot > 0.0 and before > 0.0 else 1.0
 
 
 class Contracts(NamedTuple):

@@ -22,7 +22,7 @@ TRADE, BID, ASK, OPEN_INTEREST, CANCEL = range(5)
 SUSPICIOUS, VOLUME_ONLY = 1, 4
 NEVER = -1
 ROOM_MIN = 64
-_FLOATS = ("bid", "ask", "last")
+_FLOATS = ("bid", "ask", "last", "under")
 _INTS = ("bid_size", "ask_size", "volume", "open_interest", "bid_ns", "ask_ns", "last_ns", "told_ns")
 
 
@@ -32,6 +32,31 @@ class Side:
 
     price: float = float("nan")
     event_ns: int = NEVER
+
+    def __post_init__(self) -> None:
+        self._before, self._since_ns = self.price, self.event_ns
+        self._news: list[tuple[I64, F64]] = []
+
+    def begin(self) -> None:
+        """Begin an instant: what was is what stands before its rows."""
+        self._before, self._since_ns, self._news = self.price, self.event_ns, []
+
+    def take(self, prices: F64, times: I64) -> None:
+        """Take a frame's prices, (n,) by time."""
+        if prices.size:
+            first = int(np.searchsorted(times, self._since_ns))  # Older ones change nothing.
+            self._news.append((times[first:], prices[first:]))
+            self.put(float(prices[-1]), int(times[-1]))
+
+    def at(self, times: I64) -> F64:
+        """Return the price at times within the instant, (n,)."""
+        if not self._news:
+            return np.full(times.size, self._before)
+        when = np.concatenate([one for one, _ in self._news])
+        order = np.argsort(when, kind="stable")
+        price = np.concatenate([[self._before], np.concatenate([one for _, one in self._news])[order]])
+        found: F64 = price[np.searchsorted(when[order], times, side="right")]
+        return found
 
     def put(self, price: float, event_ns: int) -> None:
         """Take a price unless it is older than what is known; one that is no price means that there is none."""
@@ -43,7 +68,9 @@ class Side:
 class ChainQuotes:
     """Columns of n contracts in the order in which they were first seen.
 
-    bid, ask, last: quote currency, NaN where there is none. bid_size, ask_size, volume, open_interest: contracts.
+    bid, ask, last: quote currency, NaN where there is none; under: the middle of the underlying when the contract was
+    last quoted (its last trade where it had no quote), NaN where that is not known. bid_size, ask_size, volume,
+    open_interest: contracts.
     bid_ns, ask_ns, last_ns: event time, -1: never; told_ns: the instant at which a reader last told it.
     doubt: the newest quote of either side is suspicious.
     """
@@ -71,7 +98,7 @@ class ChainQuotes:
         self._fresh = np.zeros(ROOM_MIN, np.bool_)
 
     def column(self, name: str) -> F64:
-        """Return bid, ask or last, (n,): a view, valid until the next frame."""
+        """Return bid, ask, last or under, (n,): a view, valid until the next frame."""
         return self._floats[name][: len(self.names)]
 
     def count(self, name: str) -> I64:
@@ -108,14 +135,18 @@ class ChainQuotes:
         """Return when each contract's quote last changed on either side, (n,) ns, -1: never."""
         return np.maximum(self.count("bid_ns"), self.count("ask_ns"))
 
+    def begin(self) -> None:
+        """Begin an instant: its rows of the underlying are to come before those of options."""
+        for side in (self.under_bid, self.under_ask, self.under_last):
+            side.begin()
+
     def take_ticks(self, frame: TickFrame, times: I64, rows: slice) -> None:
         """Take rows of the underlying's ticks; suspicious ones are left out. times: (n,) ns, of the frame's rows."""
         flags, kinds = np.frombuffer(frame.flags, np.uint8)[rows], np.frombuffer(frame.kind, np.uint8)[rows]
         sound = flags & SUSPICIOUS == 0
         for kind, side in ((BID, self.under_bid), (ASK, self.under_ask), (TRADE, self.under_last)):
             of_kind = np.flatnonzero(sound & (kinds == kind))
-            if of_kind.size:
-                side.put(float(frame.price[rows][of_kind[-1]]), int(times[rows][of_kind[-1]]))
+            side.take(frame.price[rows][of_kind], times[rows][of_kind])
 
     def take_bars(self, frame: BarFrame, times: I64, rows: slice) -> None:
         """Take rows of the underlying's bars, where it has no ticks: quotes and close. times: (n,) ns of their ends."""
@@ -123,8 +154,7 @@ class ChainQuotes:
             (frame.bid, self.under_bid), (frame.ask, self.under_ask), (frame.close, self.under_last),
         ):  # fmt: skip
             there = np.flatnonzero(column[rows] > 0.0)
-            if there.size:
-                side.put(float(column[rows][there[-1]]), int(times[rows][there[-1]]))
+            side.take(column[rows][there], times[rows][there])
 
     def take_options(self, frame: OptionFrame, times: I64, rows: slice) -> None:
         """Take rows of options; frame: columns that fit each other. times: (n,) ns of the frame's rows."""
@@ -138,6 +168,7 @@ class ChainQuotes:
             place[of], times[rows][of], np.frombuffer(frame.kind, np.uint8)[rows][of],
             np.frombuffer(frame.flags, np.uint8)[rows][of], frame.price[rows][of], frame.size[rows][of],
         )  # fmt: skip
+        self._take_under(*columns[:3])
         self._take_quotes(BID, "bid", *columns)
         self._take_quotes(ASK, "ask", *columns)
         self._take_trades(*columns)
@@ -145,6 +176,12 @@ class ChainQuotes:
         interest = kind == OPEN_INTEREST
         self._ints["open_interest"][at[interest]] = size[interest]
         self.touched[at] = self.fresh[at] = True
+
+    def _take_under(self, place: I64, times: I64, kind: NDArray[np.uint8]) -> None:
+        quote = np.flatnonzero(((kind == BID) | (kind == ASK)) & (times >= self.quote_ns()[place]))
+        bid, ask, last = (side.at(times[quote]) for side in (self.under_bid, self.under_ask, self.under_last))
+        middle = np.where((bid > 0.0) & (ask >= bid), 0.5 * (bid + ask), last)
+        self._floats["under"][place[quote]] = np.where((middle > 0.0) & (middle < np.inf), middle, np.nan)
 
     def _take_quotes(
         self, wanted: int, name: str, place: I64, times: I64, kind: NDArray[np.uint8], flags: NDArray[np.uint8],

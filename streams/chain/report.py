@@ -1,5 +1,6 @@
 """What a look at a chain tells: its ChainFrame and its SurfaceFrame."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from schemas.records import ChainFrame, SurfaceFrame
 from streams.chain.chain import Chain, Moment, Surface, ages_s
 from streams.chain.closes import ClosingVols
+from streams.chain.expiry import Standing, ratio_of
 from streams.chain.figures import FLOATS, ContractFigures
 from streams.chain.quotes import ChainQuotes
 from streams.options.contracts.expiry import YEAR_NS
@@ -80,7 +82,7 @@ def surface_frame(
         years=years,
         clock=surface.clock,
         rate=numbers("rate"),
-        forward=numbers("forward"),
+        forward=forwards(standing, moment.spot),
         forward_bp=numbers("deviation_bp"),
         forward_quality=numbers("quality"),
         forward_age_s=numbers("age_s"),
@@ -111,6 +113,11 @@ def surface_frame(
         next_event_ns=event[0],
         event_move=event[1],
     )
+
+
+def forwards(standing: Sequence[Standing], spot: float) -> F64:
+    """Return the expiries' forwards, (e,): as their last looks found them, moved along with the spot since then."""
+    return np.array([one.forward * ratio_of(spot, one.spot) for one in standing], np.float64)
 
 
 def vol_at(surface: Surface, moment: Moment, ahead_ns: int) -> float:

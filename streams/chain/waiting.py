@@ -133,8 +133,9 @@ class Waiting:
         return NEVER
 
     def take(self, instant_ns: int, quotes: ChainQuotes) -> None:
-        """Move the rows before an instant into quotes: the underlying's and the options', source by source."""
-        for stream in sorted(self._queues):
+        """Move the rows before an instant into quotes: the underlying's first, then the options', source by source."""
+        quotes.begin()
+        for stream in sorted(self._queues, key=lambda one: (one.kind == "options", one)):
             parts = self._queues[stream].parts
             while parts and parts[0].times[parts[0].start] < instant_ns:
                 part = parts[0]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from schemas import wire
+from schemas.frames import encode_ticks
 from schemas.option_frames import encode_options
 from schemas.records import ChainFrame, MarketEvent, MarketEventKind, OptionFrame, TickFrame
 from streams.chain.analytics import Params, make
@@ -75,6 +76,56 @@ def test_prices_that_are_none_leave_a_side_empty() -> None:
     assert (late.late, late.column("bid")[0]) == (1, 2.0)
     strange = quoted(options([(0, 0, 1, 2.0, 5)], ("XYZ   24011?C00100000",)))
     assert (strange.unknown, strange.names) == (1, [])
+
+
+def ticks(rows: list[tuple[int, int, float]]) -> TickFrame:
+    """Return a frame of the underlying's rows (milliseconds after the open, kind, price)."""
+    ms, kind, price = (np.array(one) for one in zip(*rows, strict=True))
+    count = len(rows)
+    payload = encode_ticks(
+        SYMBOL, SOURCE, BEGIN_NS + ms * MS_NS, kind.astype(np.uint8), np.zeros(count, np.uint8),
+        price.astype(np.float64), np.full(count, 100, np.int64), np.zeros(count, np.int64),
+    )  # fmt: skip
+    frame = wire.decode(payload)
+    assert isinstance(frame, TickFrame)
+    return frame
+
+
+def test_each_quote_keeps_the_spot_of_its_time() -> None:
+    """Whichever stream came first, in one instant and over several; trades are no quotes, late rows count for none."""
+    moves = [(2_010, 1, 99.0), (2_010, 2, 101.0), (2_030, 1, 101.0), (2_030, 2, 103.0), (2_400, 2, 0.0)]
+    quotes_of_call = [(1_500, 0, 1, 2.0, 5), (2_020, 0, 2, 2.2, 5), (2_030, 1, 1, 3.0, 5), (2_040, 0, 0, 2.1, 1)]
+    seen = []
+    for options_first in (True, False):
+        waiting, quotes = Waiting(STEP_NS), ChainQuotes(SYMBOL)
+        waiting.put(b"", options([(900, 0, 3, 0.0, 5)]), NEVER)
+        frames_of: list[TickFrame | OptionFrame] = [
+            options(quotes_of_call),
+            ticks(moves),
+            ticks([(2_700, 0, 90.0)]),
+            options([(2_800, 0, 1, 1.9, 5)]),
+        ]
+        order = (0, 1, 2, 3) if options_first else (1, 0, 2, 3)
+        for number in order:
+            waiting.put(b"", frames_of[number], NEVER)
+        waiting.close(SOURCE)
+        under = []
+        while (instant := waiting.next_instant()) != NEVER:
+            waiting.take(instant, quotes)
+            under.append(quotes.column("under").tolist())
+        seen.append(under)
+        # Before the chain began the underlying is not known; once it has no quote, its last trade serves.
+        assert np.isnan(under[0][0])
+        assert [100.0, 102.0] in under
+        assert under[-1] == [90.0, 102.0]
+    assert repr(seen[0]) == repr(seen[1])
+    quotes = quoted(options([(0, 0, 1, 2.0, 5)]))
+    for frame in (ticks([(5, 1, 99.0), (5, 2, 101.0)]), ticks([(3, 1, 50.0), (3, 2, 51.0)])):
+        quotes.begin()
+        quotes.take_ticks(frame, times_of(frame), slice(0, 2))
+    later = options([(6, 0, 1, 2.0, 5)])
+    quotes.take_options(later, times_of(later), slice(0, 1))
+    assert quotes.column("under").tolist() == [100.0]
 
 
 def test_a_new_day_forgets_volume_and_last_trades() -> None:

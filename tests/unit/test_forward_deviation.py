@@ -101,6 +101,35 @@ def test_a_pair_that_nobody_renews_says_less_and_less() -> None:
     assert np.median(errors) < 2.0 * HALF
 
 
+@pytest.mark.parametrize("mean_age_s", [1.0, 60.0])
+def test_where_the_spot_of_each_quote_is_known_age_costs_little(mean_age_s: float) -> None:
+    """Rights quoted at times of their own beside a spot that walks: forward and borrow as if all were new."""
+    draw, truth = np.random.default_rng([9, int(mean_age_s)]), OF.forward(SPOT, BORROW)
+    strike, is_call = np.repeat(strikes_of(6), 2), np.tile([False, True], 6)
+    rungs = ladder(strike, is_call)
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    inside, borrows = 0, []
+    for _ in range(DRAWS):
+        ages = draw.exponential(mean_age_s, strike.size)
+        then = walked(ages, draw)
+        mid = quotes(strike, is_call, then, draw)
+        judged = quote_hygiene(rungs, mid - HALF, mid + HALF, 0.0, np.nan, np.nan)
+        for known in (True, False):
+            found = expiry_forward(
+                rungs, mid - HALF, mid + HALF, judged, OF, SPOT - 0.005, SPOT + 0.005, american=False, age_s=ages,
+                event_ns=START_NS, spot_then=then if known else np.nan,
+            )  # fmt: skip
+            errors[known].append(abs(found.forward - truth))
+            if known:
+                inside += errors[True][-1] <= found.deviation_bp * found.forward / 1e4
+                borrows.append(abs(found.borrow - BORROW))
+    assert np.quantile(errors[True], 0.95) <= HALF
+    assert LEAST <= inside / DRAWS <= 0.99
+    assert np.quantile(borrows, 0.95) <= HALF / (SPOT * YEARS)
+    if mean_age_s == 60.0:
+        assert np.mean(errors[True]) < 0.7 * np.mean(errors[False])
+
+
 def test_what_age_adds_is_the_move_since_the_quotes() -> None:
     """One pair: an hour old, with one right renewed, and new; known to the formula's last digit."""
     low, high, weight = np.array([99.9]), np.array([100.1]), np.ones(1)

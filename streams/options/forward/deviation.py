@@ -23,6 +23,10 @@ than that say so themselves, and few of them say it badly: the scatter's own sta
 68 % at n - 1 degrees of freedom. The deviation is the largest of these three, of widened intervals, and with it, in
 squares, the common lag; or, where that is more, that of unwidened ones and the lag of the strikes' mean.
 
+Where the spot at the time of a quote is known, M is known: the forward's slope in the spot times the spot's move. An
+interval is then moved on to now by d M(c) + (1 - d) M(p), and of the age only what the spot does not tell is left
+(volatility moves, too, and makers lag): UNTOLD of the move's variance.
+
 Source: put-call parity on prices of different times: Easton, Non-simultaneity and apparent option mispricing in tests
 of put-call parity (1994); the formula follows from independent increments.
 """
@@ -47,6 +51,10 @@ PAIR = 6.0
 """The sum of two values, each anywhere within +-h / 2, has the variance h^2 / 6."""
 DENSITY_SHARE = 0.7071067811865476
 """What is left of a density's deviation that takes the sum of two errors for one: sqrt(1 / 2)."""
+UNTOLD = 0.04
+"""Of the variance of what a right has moved by since its quote, where the spot's move is known."""
+SPOT_TOLD_S = 23_400.0
+"""A session: over longer times the spot also falls by dividends, which forwards do not."""
 STUDENT = (1.837, 1.321, 1.197, 1.142, 1.111, 1.091, 1.077, 1.067)
 """Student's t within which 68.27 % lie, at 1, 2, ... degrees of freedom."""
 STUDENT_REST = 0.53
@@ -129,6 +137,42 @@ def _together(strikes: F64, put_s: F64, call_s: F64, half: F64, facts: F64) -> f
             total += call[i] * (call[j] * min(call_s[i], call_s[j]) + put[j] * min(call_s[i], put_s[j]))
             total += put[i] * (call[j] * min(put_s[i], call_s[j]) + put[j] * min(put_s[i], put_s[j]))
     return float(facts[1] * np.sqrt(SESSION_SHARE * total) / whole)
+
+
+@entry
+def _move(strikes: F64, put_by: F64, call_by: F64, facts: F64, low: F64, high: F64) -> None:
+    """Move low and high (w,) in place by what their rights miss of the forward's move; facts: as _age."""
+    for i in range(strikes.size):
+        call_delta = normal_cdf((facts[0] - strikes[i]) / facts[2])
+        by = call_delta * call_by[i] + (1.0 - call_delta) * put_by[i]
+        low[i] += by
+        high[i] += by
+
+
+def moved_on(
+    dealt: tuple[F64, F64], strikes: F64, by: F64, forward: float, vol: float, years: float
+) -> tuple[F64, F64]:
+    """Return synthetic forwards' intervals as of now.
+
+    dealt: low and high, (w,) quote currency. by: (2, w) how far the forward has moved since each right was quoted, the
+    puts' first, 0 where that is not known. The rest as for `aged`.
+    """
+    _, facts = _facts(by, forward, vol, years)
+    if facts is None or not by.any():
+        return dealt
+    low, high = dealt[0].copy(), dealt[1].copy()
+    _move(strikes, by[0].copy(), by[1].copy(), facts, low, high)
+    return low, high
+
+
+def told_of(spot: float, spot_then: F64, age_s: F64) -> tuple[F64, F64]:
+    """Return by how much the spot has moved since each quote, 0 where that is not known, and the age that counts.
+
+    spot_then: (n,) the spot at the time of each quote, NaN: not known. age_s: (n,) seconds.
+    """
+    move = spot - spot_then
+    known = np.isfinite(move) & ~(age_s > SPOT_TOLD_S)
+    return np.where(known, move, 0.0), np.where(known, UNTOLD * age_s, age_s)
 
 
 def aged(low: F64, high: F64, strikes: F64, age_s: F64, weight: F64, forward: float, vol: float, years: float) -> Aged:

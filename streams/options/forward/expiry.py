@@ -20,9 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from streams.options.contracts.clock import SECOND_NS
 from streams.options.forward.borrow import RENEWED_NS, Borrow, joined
 from streams.options.forward.boundary import boundary_exercise
-from streams.options.forward.carry import Terms
+from streams.options.forward.carry import Terms, growth
 from streams.options.forward.cash_exercise import CashExercise, cash_exercise
-from streams.options.forward.deviation import LEVEL_LAG_S, aged, deviation_of, moved
+from streams.options.forward.deviation import LEVEL_LAG_S, aged, deviation_of, moved, moved_on, told_of
 from streams.options.forward.exercise import EuropeanExercise, Exercise, Point
 from streams.options.forward.status import ForwardStatus
 from streams.options.forward.synthetic import (
@@ -116,6 +116,10 @@ class Case:
     exercise: Exercise | None
     count: int
     age_s: F64
+    aged_s: F64
+    """The age that makes a quote less sure, (n,)."""
+    by: F64
+    """How far the forward has moved since each contract's quote, (n,) quote currency, 0 where that is not known."""
 
     def way(self, point: Point) -> Exercise | None:
         """Return the exercise that was handed in where it is of the right kind, fitted to a point, else None."""
@@ -139,7 +143,7 @@ class Parity(NamedTuple):
 def expiry_forward(
     rungs: Ladder, bid: ArrayLike, ask: ArrayLike, hygiene: Hygiene, of: Terms, under_bid: float, under_ask: float, *,
     american: bool, age_s: ArrayLike = np.nan, event_ns: int = 1, prior: Borrow = UNKNOWN,
-    exercise: Exercise | None = None,
+    exercise: Exercise | None = None, spot_then: ArrayLike = np.nan,
 ) -> ExpiryForward:  # fmt: skip
     """Return the forward of an expiry.
 
@@ -147,6 +151,7 @@ def expiry_forward(
     make the forward less sure (deviation.py). under_bid, under_ask: what the spot can be dealt at, NaN: not known; one
     price twice is a level or a last trade, which lags. prior: what was known of the borrow at an earlier event of this
     expiry (`known` of that result), or Borrow(mean) of a neighbour. exercise: that of an earlier event, tables and all.
+    spot_then: (n,) the middle of the underlying when each contract was quoted, NaN: not known.
     ValueError where shapes do not fit; quotes that are no numbers are left out.
     """
     sides = [np.asarray(one, np.float64) for one in (bid, ask, hygiene.quality)]
@@ -154,10 +159,12 @@ def expiry_forward(
         raise ValueError(f"quotes must be of shape ({rungs.count},), were {[one.shape for one in sides]}")
     spot = 0.5 * (under_bid + under_ask)
     known = prior.at(event_ns)
-    ages = np.broadcast_to(np.asarray(age_s, np.float64), (rungs.count,))
+    ages, then = (np.broadcast_to(np.asarray(one, np.float64), (rungs.count,)) for one in (age_s, spot_then))
+    move, aged_s = told_of(spot, then, ages)
+    by = move * float(growth(of.years, of.rate - known.mean))
     # A side is within half a spread of the middle: a deviation of a quarter of the spread.
     half = 0.25 * abs(under_ask - under_bid)
-    case = Case(of, spot, half, known, prior, american, event_ns, exercise, rungs.count, ages)
+    case = Case(of, spot, half, known, prior, american, event_ns, exercise, rungs.count, ages, aged_s, by)
     if not (of.years > 0.0 and np.isfinite(of.rate)):
         return _without(case, np.nan, (-np.inf, np.inf), ForwardStatus.NO_TIME)
     every = rungs_of(rungs, sides[0], sides[1], sides[2], hygiene.bits)
@@ -176,7 +183,7 @@ def _settle(near: Rungs, start: float, case: Case) -> ExpiryForward:
     """Iterate forward and premiums over the strikes near the money."""
     of, point, way = case.of, Point(case.of, start, case.prior.mean, case.prior.deviation), case.exercise
     status, rounds, known = ForwardStatus.NOT_SETTLED, 0, case.kept
-    weight, ages = near.weight, case.age_s[near.rows]
+    weight, ages, by = near.weight, case.aged_s[near.rows], case.by[near.rows]
     for rounds in range(1, ROUNDS_MAX + 1):
         way = (way.fitted(point) if rounds > 1 and way is not None else case.way(point)) or _new_cash(near, case, point)
         premium, sure, vols = _premiums(near, point, way)
@@ -184,14 +191,14 @@ def _settle(near: Rungs, start: float, case: Case) -> ExpiryForward:
         if not weight.any():
             premium, weight, status = np.zeros_like(premium), near.weight, ForwardStatus.NO_PREMIUM
         vol = _vol_of(near, vols, point)
-        dealt = synthetic(near, of.discount, premium)
+        dealt = moved_on(synthetic(near, of.discount, premium), near.strikes, by, point.forward, vol, of.years)
         wide = aged(*dealt, near.strikes, ages, weight, point.forward, vol, of.years)
         found = agreed(wide.low, wide.high, weight)
         agree = (wide.low <= found[HIGH]) & (wide.high >= found[LOW]) & (weight > 0.0)
         deviation = deviation_of(
             float(found[DEVIATION]), dealt, wide, agree, near.strikes, ages, float(found[MIDDLE]), vol, of.years
         )
-        parity = Parity(float(found[MIDDLE]), max(deviation, CENT), vol, ages[:, agree])
+        parity = Parity(float(found[MIDDLE]), max(deviation, CENT), vol, case.age_s[near.rows[:, agree]])
         strain = way.strain(point, near.rows.ravel()) if status != ForwardStatus.NO_PREMIUM else np.inf
         forward, deviation, known = _meet(parity, case, strain)
         moved_by, now = abs(forward - point.forward), known.at(case.event_ns)

@@ -83,6 +83,7 @@ def slice_of(
     rungs: Ladder, bid: ArrayLike, ask: ArrayLike, age_s: ArrayLike, of: Terms, under_bid: float, under_ask: float, *,
     american: bool, event_ns: int, state: SliceState | None = None, neighbour: float = float("nan"),
     suspicious: ArrayLike = False, stale_s: float | None = None, builds_max: int = BUILDS_MAX,
+    spot_then: ArrayLike = np.nan,
 ) -> tuple[ExpirySlice, SliceState]:  # fmt: skip
     """Return an expiry's slice at an event, and the state for its next call.
 
@@ -92,6 +93,7 @@ def slice_of(
     what the spot can be dealt at, NaN: no spot, and the forward is parity's alone (an index that is not dealt in: its
     level twice). american: style of exercise. neighbour: a neighbouring expiry's borrow, used until parity says
     better; NaN: 0. stale_s: stale_age of the whole chain, else of this expiry. builds_max: see the module's head.
+    spot_then: (n,) the middle of the underlying when each contract was quoted, NaN: not known.
 
     A state of another ladder loses its tables and keeps its borrow. Expiry now or past: NaN and NO_TIME, hygiene
     stands. ValueError where shapes do not fit or builds_max is negative; bad quotes raise nothing.
@@ -118,7 +120,7 @@ def slice_of(
         way, builds, due = _tables(before, prior, rungs, bids, asks, of, spot, event_ns, builds_max)
     found = expiry_forward(
         rungs, bids, asks, judged, of, under_bid, under_ask, american=american, age_s=ages, event_ns=event_ns,
-        prior=prior, exercise=way,
+        prior=prior, exercise=way, spot_then=spot_then,
     )  # fmt: skip
     point, way = found.point, found.exercise
     strike, is_call, rows, others = columns_of(rungs)
