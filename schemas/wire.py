@@ -71,11 +71,11 @@ def encode(record: records.Record) -> bytes:
 def decode(payload: bytes | None) -> records.Record:
     """Return the typed record in wire bytes; WireError where they hold none. Columns of frames are numpy arrays."""
     found = _BY_HEADER.get(bytes(payload[:HEADER_BYTES])) if payload else None
-    if found is None:
+    if found is None or payload is None:
         schema_id_of(payload)  # raises where there is none that we know
         return decode_old(cast("bytes", payload))
     name, get = found
-    payload = cast("bytes", payload)
+    record: records.Record
     try:
         record, end = get(payload, HEADER_BYTES)
     except WireError as error:
@@ -90,7 +90,7 @@ def decode(payload: bytes | None) -> records.Record:
         left = len(payload) - end
         text = f"{left} bytes are left over" if left > 0 else "the bytes end before the record does"
         raise WireError(WireReason.MALFORMED, f"{name}: {text}")
-    return cast("records.Record", record)
+    return record
 
 
 def modernise(payload: bytes) -> bytes:

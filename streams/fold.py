@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from schemas import wire
-from streams.stage import Advance, Emit, Output, RecordError, Rejected, RejectReason
+from streams.stage import Advance, Output, RecordError, Rejected, RejectReason
 from streams.state import decode_state, encode_state
 
 
@@ -61,13 +61,14 @@ class PureFold:
 
     def _one(self, at: int, payload: bytes) -> list[Output | Rejected]:
         record = self._read(payload)
-        step = self._advance(self._state, record, self._params)
+        changed, emitted = self._advance(self._state, record, self._params)
         outputs: list[Output | Rejected] = []
-        if type(record).__name__ in self._forwards:
+        if self._forwards and type(record).__name__ in self._forwards:
             outputs.append(Output(at, self._forward_topic, None, self._key_of(record).encode(), bytes(payload)))
-        outputs += [_encoded(at, emit) for emit in step.outputs]
+        for emit in emitted:
+            outputs.append(Output(at, emit.topic, emit.partition, emit.key.encode(), wire.encode(emit.record)))
         # Only now, with every output encoded, does the state change: whatever raised before has changed nothing.
-        for key, state in step.changed.items():
+        for key, state in changed.items():
             if state is None:
                 self._state.pop(key, None)
             else:
@@ -98,10 +99,6 @@ class PureFold:
             if "" in self._state_types
             else self._state_types[prefix]
         )
-
-
-def _encoded(at: int, emit: Emit) -> Output:
-    return Output(at, emit.topic, emit.partition, emit.key.encode(), wire.encode(emit.record))
 
 
 def _no_key(record: Any) -> str:

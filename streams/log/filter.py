@@ -1,7 +1,7 @@
 """The duplicate filter: a record is applied once, however often it stands in the log, and a missing one is noticed."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from streams.log.ids import (
     ID_HEADER,
@@ -56,12 +56,13 @@ class IdFilter:
         prev is the very place that this origin was last seen at.
         """
         if headers and len(headers) > 1:
+            text: bytes
             (name, text), (second, previous) = headers[0], headers[1]
             if name == ID_HEADER and second == PREVIOUS_HEADER and text:
                 origin, _, place = text.rpartition(b":")
                 if previous is not None and self._newest.get(origin) == previous and is_place(place):
                     self._newest[origin] = place
-                    return cast("bytes", text)
+                    return text
         origin, place, before = split_headers(headers, foreign, offset)
         return b"%s:%s" % (origin, place) if self.accept_text(origin, place, before) else None
 

@@ -7,7 +7,7 @@ ordered by (event time, underlying, ordinal), and what venues answer comes after
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from schemas import wire
 from schemas.primitives import read_length, read_long
@@ -302,6 +302,9 @@ class MemoryPipeline:
 
     def _runs(self, outs: list[Outbound]) -> Iterable[list[Outbound]]:
         """Return what a task gave, by topic and partition; it is observed in its own order."""
+        if len(outs) == 1:
+            self._observe(outs[0])
+            return (outs,)
         runs: dict[tuple[str, int], list[Outbound]] = {}
         for out in outs:
             self._observe(out)
@@ -330,7 +333,7 @@ class MemoryPipeline:
         headers: Headers = [(ID_HEADER, b"backtest/%d:%d.0" % (partition, number))]
         if number:
             headers.append((PREVIOUS_HEADER, b"%d.0" % (number - 1)))
-        return out._replace(headers=headers)
+        return Outbound(BOOK, partition, out.key, out.payload, headers)
 
     def _order_path(self, partition: int) -> None:
         path = self._order_paths[partition]
@@ -355,9 +358,9 @@ def headers_of_feed(record: Feed) -> Headers:
 
 def origin_and_previous(headers: Headers) -> tuple[bytes, bytes | None]:
     """Return whose a task's record is, and the place before it."""
-    origin, _, _ = cast("bytes", headers[0][1]).rpartition(b":")
+    text: Any = headers[0][1]
     name, previous = headers[1] if len(headers) > 1 else ("", None)
-    return origin, cast("bytes", previous) if name == PREVIOUS_HEADER else None
+    return text.rpartition(b":")[0], previous if name == PREVIOUS_HEADER else None  # type: ignore[return-value]  # ours
 
 
 def heard_ns(records: Sequence[Any], before_ns: int) -> int:

@@ -14,6 +14,7 @@ from streams.bars.row import HEADER, OneRow, row_at
 from streams.checks import INFINITY
 from streams.signals.strategy import Row
 
+UNWANTED_MAX = 16
 NOTHING_NAMED = b"\0\0"
 """Names and values of a frame without indicators, which is what those of a second are."""
 PASSED_OVER = tuple(wire.HEADERS[name] for name in ("MarketEvent", "ChainFrame", "SurfaceFrame"))
@@ -37,27 +38,38 @@ class Names(NamedTuple):
 class BarReader:
     """Reads a payload for the signals stage: a Bar where that is possible, else what wire.decode gives.
 
-    intervals: nanoseconds; frames of others are of no use. It keeps the names of the last frame that it read, as bytes:
-    those of the next are seldom others.
+    intervals: nanoseconds; frames of others are of no use. sessions: of a bar in another one, the indicators are left
+    unread. It keeps the names of the last frame that it read, as bytes: those of the next are seldom others; and, as
+    bytes too, the first intervals that are of no use.
     """
 
-    def __init__(self, intervals: Collection[int]) -> None:
-        self._intervals = frozenset(intervals)
+    def __init__(self, intervals: Collection[int], sessions: Collection[int] = range(256)) -> None:
+        self._intervals, self._sessions = frozenset(intervals), frozenset(sessions)
         self._known = tuple((long(interval_ns), interval_ns) for interval_ns in sorted(self._intervals))
         self._wanted = tuple(text for text, _ in self._known)
+        self._unwanted: tuple[bytes, ...] = ()
         self._names = Names(b"", (), Struct(""))
 
     def skip(self, payload: bytes) -> bool:
         """Return whether it is an event, or a frame of bars that no strategy reads."""
         if not payload.startswith(HEADER):
             return payload.startswith(PASSED_OVER)
+        pos = _behind_symbol(payload)
+        if payload.startswith(self._wanted, pos):
+            return False
+        if payload.startswith(self._unwanted, pos):
+            return True
         try:
-            if payload.startswith(self._wanted, _behind_symbol(payload)):
-                return False
             length, pos = read_length(payload, wire.HEADER_BYTES)
-            return read_long(payload, pos + length)[0] not in self._intervals
+            pos += length
+            interval_ns, end = read_long(payload, pos)
         except (IndexError, wire.WireError):
             return False  # decode will say what is wrong with it
+        if interval_ns in self._intervals:
+            return False
+        if len(self._unwanted) < UNWANTED_MAX:
+            self._unwanted += (payload[pos:end],)
+        return True
 
     def read(self, payload: bytes) -> object:
         """Return the bar or record; WireError as wire.decode."""
@@ -87,7 +99,8 @@ class BarReader:
         if len(payload) != start + values.size + 1 or payload[-1]:
             return None
         symbol, _, event_ns, open_, high, low, close, volume, _, bid, ask, session, _ = one
-        named = dict(zip(names, values.unpack_from(payload, start), strict=True))
+        wanted = session in self._sessions
+        named = dict(zip(names, values.unpack_from(payload, start), strict=True)) if wanted else {}
         return Bar(
             one.interval_ns,
             Row(symbol, event_ns, open_, high, low, close, volume, bid, ask, session, named),

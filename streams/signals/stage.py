@@ -11,14 +11,15 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from schemas.records import Direction, Evidence, FeatureFrame, Grade, MarketEvent, Priority, Record, Signal
 from streams.checks import bad, not_negative, positive, positive_or_unknown, unexpected
 from streams.fold import PureFold
 from streams.signals.bar import Bar, BarReader
 from streams.signals.strategies import STRATEGIES
-from streams.signals.strategy import SECOND_NS, Idea, Row
+from streams.signals.strategy import SECOND_NS, Idea, Row, Strategy
 from streams.stage import Emit, Step
 
 TOPIC = "signals"
@@ -33,6 +34,15 @@ PRIORITIES = {
     0.0: (Priority.LOW, Priority.LOW, Priority.LOW),
 }
 """Priority by least score and urgency."""
+
+
+class Running(NamedTuple):
+    """A strategy with its own Params, and the indicator columns it needs."""
+
+    name: str
+    strategy: Strategy
+    params: Any
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,18 @@ class Params:
             if name not in STRATEGIES:
                 raise ValueError(f"unknown strategy {name!r}; known are {', '.join(STRATEGIES)}")
         object.__setattr__(self, "built", {name: self._build(name) for name in sorted(set(self.strategies))})
+
+    @cached_property
+    def running(self) -> Mapping[int, tuple[Running, ...]]:
+        """The enabled strategies, in name order, by the length of the bars that they read, nanoseconds."""
+        found: dict[int, tuple[Running, ...]] = {}
+        for name, own in self.built.items():
+            interval_ns, strategy = own.interval_s * SECOND_NS, STRATEGIES[name]
+            found[interval_ns] = (
+                *found.get(interval_ns, ()),
+                Running(name, strategy, own, strategy.reads(own)),
+            )
+        return found
 
     def _build(self, name: str) -> Any:
         given = self.settings.get(name, {})
@@ -102,13 +124,13 @@ STATE: dict[str, type] = {"ideas": Ideas, **{name: strategy.state_type for name,
 
 def make(params: Params, partition: int, partitions: int) -> PureFold:
     """Return the fold of one partition."""
-    reader = BarReader(intervals_of(params))
+    reader = BarReader(intervals_of(params), params.sessions)
     return PureFold(advance, params, STATE, skip=reader.skip, read=reader.read)
 
 
 def intervals_of(params: Params) -> frozenset[int]:
     """Return the lengths of the bars that strategies read, nanoseconds."""
-    return frozenset(built.interval_s * SECOND_NS for built in params.built.values())
+    return frozenset(params.running)
 
 
 def advance(state: Mapping[str, Any], record: Record | Bar, params: Params) -> Step:
@@ -125,13 +147,15 @@ def advance(state: Mapping[str, Any], record: Record | Bar, params: Params) -> S
 def _advanced(state: Mapping[str, Any], interval_ns: int, bars: Iterable[Row], params: Params) -> Step:
     changed: dict[str, Any] = {}
     outputs: list[Emit] = []
-    readers = [name for name, built in params.built.items() if built.interval_s * SECOND_NS == interval_ns]
-    if not readers:
+    running = params.running.get(interval_ns)
+    if not running:
         return Step(changed, outputs)
     for row in bars:
         if row.session in params.sessions:
-            for name in readers:
-                outputs += _run(state, changed, name, row, params)
+            for one in running:
+                signal = _run(state, changed, one, row, params)
+                if signal is not None:
+                    outputs.append(Emit(TOPIC, row.symbol, signal))
     return Step(changed, outputs)
 
 
@@ -189,11 +213,11 @@ def rows(frame: FeatureFrame) -> Iterator[Row]:
         yield Row(frame.symbol, event_ns, open_, high, low, close, volume, bid, ask, session, named)
 
 
-def _run(state: Mapping[str, Any], changed: dict[str, Any], name: str, row: Row, params: Params) -> list[Emit]:
+def _run(state: Mapping[str, Any], changed: dict[str, Any], one: Running, row: Row, params: Params) -> Signal | None:
     """Run one strategy over one bar; put what changes into `changed`; return its signal, if any."""
-    strategy, own = STRATEGIES[name], params.built[name]
-    if not all(map(row.values.__contains__, strategy.reads(own))):
-        missing = [column for column in strategy.reads(own) if column not in row.values]
+    name, strategy, own, reads = one
+    if not all(map(row.values.__contains__, reads)):
+        missing = [column for column in reads if column not in row.values]
         raise bad(f"indicators of {name}", f"without {', '.join(missing)}", "among the frame's names")
     key, ideas_key = f"{name}/{row.symbol}", f"ideas/{name}/{row.symbol}"
     before = changed.get(key) or state.get(key) or strategy.state_type()
@@ -206,12 +230,14 @@ def _run(state: Mapping[str, Any], changed: dict[str, Any], name: str, row: Row,
         after, signal = _published(after, idea, name, row, params, one_open)
     if after is not ideas:
         changed[ideas_key] = after
-    return [Emit(TOPIC, row.symbol, signal)] if signal is not None else []
+    return signal
 
 
 def _over(ideas: Ideas, row: Row, cooldown_s: int) -> Ideas:
     """Return the ideas that are still open after this bar."""
     long, short = ideas.long.idea, ideas.short.idea
+    if long is None and short is None:
+        return ideas
     free = Slot(None, row.event_ns + cooldown_s * SECOND_NS)
     if long is not None and (row.low <= long.stop or row.high >= long.target or row.event_ns >= long.expires_ns):
         ideas = replace(ideas, long=free)

@@ -91,3 +91,22 @@ def test_names_may_change_from_frame_to_frame() -> None:
         assert isinstance(read, Bar)
         assert dict(read.row.values) == dict(zip(one.names, one.values.tolist(), strict=True))
     both([wire.encode(one) for one in frames])
+
+
+def test_frames_of_no_use_are_skipped_whatever_came_before() -> None:
+    """Intervals seen before are known by their bytes, more of them than are kept are read; none hides a wanted one."""
+    reader = BarReader([60 * SECOND_NS])
+    lengths = [1, 60, 300, 60, 1, *range(61, 100), 60, 99, 1]
+    for number, seconds in enumerate(lengths, 1):
+        payload = wire.encode(replace(bar(number), interval_ns=seconds * SECOND_NS))
+        assert reader.skip(payload) == (seconds != 60)
+        assert not reader.skip(payload[:8])
+
+
+def test_a_bar_of_a_session_that_does_not_count_changes_nothing() -> None:
+    """Its indicators are left unread, and what is broken is rejected all the same."""
+    early = wire.encode(replace(bar(2), session=bytes([1])))
+    both([wire.encode(bar(1)), early, early[:-3], early + b"\0", wire.encode(bar(3))])
+    made = stage.make(EVERY_BAR, 0, 1)
+    assert made.apply([early]) == []
+    assert made.changed() == {}
