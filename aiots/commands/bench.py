@@ -20,6 +20,7 @@ SECTIONS = (
     "pricing_american",
     "surface",
     "chain",
+    "chain_truth",
 )
 
 

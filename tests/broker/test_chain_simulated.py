@@ -1,18 +1,27 @@
 """Simulated chains through Kafka: what analytics finds is the truth that they were drawn around."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from aiots.config import load_config
+from bench.chain_truth import (
+    BORROW_BP_MAX,
+    FORWARD_BP_MAX,
+    LEARNT_NS,
+    MOVE_MAX,
+    VOL_HALVES_MAX,
+    Errors,
+    errors_of,
+    p95,
+    table,
+)
 from connectors.sources.sim import OptionParams, SimSource, open_sim
 from deploy.local.admin import ensure_topics
 from schemas import wire
-from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import ChainFrame, SurfaceFrame
 from schemas.topics import full_name
 from streams.log.reader import bounds, read
@@ -26,11 +35,6 @@ SYMBOLS = ("AAPL", "MSFT", "GOOGL")
 MINUTES, SEED, RATE = 2, 3, 30.0
 OPTIONS = OptionParams(SYMBOLS, expiries=6, strikes=16)
 INTEREST = f'{{"2020-01-01": {OPTIONS.interest}}}'
-LEARNT_NS = 20_000_000_000
-"""After the opening: until then tables are built, and the borrow is learnt."""
-CHAINS = 20
-"""Of each symbol are compared, contract by contract."""
-WEEK = 7.0 / 365.0
 SECONDS_MAX = 200.0
 
 
@@ -87,61 +91,33 @@ def found(broker: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -
     return Found(source, surfaces, chains)
 
 
-def test_forwards_and_borrows_are_found(found: Found) -> None:
-    """At 95 % of instants and expiries within 2 basis points, the borrow within 25 from a week on.
+def test_the_truth_is_found(found: Found) -> None:
+    """At p95: forwards within 2 basis points, borrows of all expiries within 25, volatilities within half a spread.
 
-    Nearer, 25 basis points of borrow are less than half a basis point of the forward.
+    Of the quotes' own model, and Black's. Every earnings move is within a tenth of its truth.
     """
-    away_bp, borrow_bp = [], []
+    errors = Errors()
+    errors_of(found.source, (one for symbol in SYMBOLS for one in found.surfaces[symbol]), errors)
+    errors_of(found.source, (one for symbol in SYMBOLS for one in found.chains[symbol]), errors)
+    forwards, quotes = table(errors.forwards), table(errors.quotes)
+    assert len(forwards) > 60 * len(SYMBOLS) * OPTIONS.expiries
+    assert len(quotes) > 1_000
+    assert p95(forwards["one"]) <= FORWARD_BP_MAX
+    assert p95(forwards["other"]) <= BORROW_BP_MAX
+    assert p95(quotes["one"]) <= VOL_HALVES_MAX
+    assert p95(quotes["other"]) <= VOL_HALVES_MAX
+    assert len(errors.moves) == len(found.surfaces["GOOGL"])
+    assert max(errors.moves) <= MOVE_MAX
+
+
+def test_surfaces_say_what_they_stand_on(found: Found) -> None:
+    """The rate, all expiries, the dividends before the last of them, the earnings where there are any."""
     for symbol, surfaces in found.surfaces.items():
         truth = found.source.option_truth(symbol)
         assert len(surfaces) > 60
         for one in surfaces:
             assert one.rate_known
             assert one.expiry_ns.tolist() == [listed.expiry_ns for listed in found.source.listings[0][symbol]]
-            forward = [truth.forward(one.event_ns, end_ns, one.spot) for end_ns in one.expiry_ns.tolist()]
-            away_bp += (abs(one.forward / np.array(forward) - 1.0) * 1e4).tolist()
-            borrow_bp += (abs(one.borrow - truth.borrow) * 1e4)[one.years >= WEEK].tolist()
         dividends = truth.ex_ns[truth.ex_ns < surfaces[-1].expiry_ns[-1]]
         assert surfaces[-1].ex_ns.tolist() == [ex for ex in dividends.tolist() if ex > surfaces[-1].event_ns]
-    assert np.quantile(away_bp, 0.95) <= 2.0
-    assert np.quantile(borrow_bp, 0.95) <= 25.0
-
-
-def test_the_earnings_move_is_found(found: Found) -> None:
-    """At every instant within a tenth of its truth, at the instant that was announced; others have none."""
-    truth = found.source.option_truth("GOOGL")
-    moves = np.array([one.event_move for one in found.surfaces["GOOGL"]])
-    assert {one.next_event_ns for one in found.surfaces["GOOGL"]} == {truth.event_ns}
-    np.testing.assert_allclose(moves, truth.move, rtol=0.1)
-    assert {one.next_event_ns for symbol in ("AAPL", "MSFT") for one in found.surfaces[symbol]} == {0}
-
-
-def test_volatilities_are_found(found: Found) -> None:
-    """Within half a spread at 95 % of the quotes that have a volatility; in the spot model and as Black's.
-
-    Not of those that are worth their exercise to half a spread: no price says their volatility.
-    """
-    away = np.array([one for symbol in SYMBOLS for one in vol_errors(found, symbol)])
-    assert len(away) > 3_000
-    assert np.quantile(away[:, 0], 0.95) <= 1.0
-    assert np.quantile(away[:, 1], 0.95) <= 1.0
-
-
-def vol_errors(found: Found, symbol: str) -> Iterator[tuple[float, float]]:
-    """Yield how far volatilities are off in half spreads: of the spot model, and Black's."""
-    truth, chains = found.source.option_truth(symbol), found.chains[symbol]
-    for one in chains[:: max(1, len(chains) // CHAINS)]:
-        contracts = [parse_osi(name) for name in one.contracts]
-        strike = np.array([each.strike for each in contracts if isinstance(each, OptionSymbol)])
-        is_call = np.array([each.is_call for each in contracts if isinstance(each, OptionSymbol)])
-        gain = np.maximum(np.where(is_call, one.spot - strike, strike - one.spot), 0.0)
-        half, middle = 0.5 * (one.ask - one.bid), 0.5 * (one.ask + one.bid)
-        for expiry_ns in np.unique(one.expiry_ns).tolist():
-            at = np.flatnonzero((one.expiry_ns == expiry_ns) & np.isfinite(one.iv) & (middle - gain >= half))
-            if at.size:
-                given = (one.event_ns, expiry_ns, strike[at], one.spot)
-                own = abs(one.iv[at] - truth.spot_vol(*given)) / one.half_spread[at]
-                black = abs(one.smile_vol[at] - truth.vol(*given)) / one.half_spread[at]
-                known = np.isfinite(own) & np.isfinite(black)
-                yield from zip(own[known].tolist(), black[known].tolist(), strict=True)
+        assert {one.next_event_ns for one in surfaces} == {truth.event_ns}
