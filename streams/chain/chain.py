@@ -27,15 +27,16 @@ from numpy.typing import NDArray
 from streams.chain.calendar import is_dealt, session_clock, session_days
 from streams.chain.dividends import Dividend
 from streams.chain.expiry import Expiry, ExpiryKey, Standing, restored
-from streams.chain.figures import ContractFigures, Part, TablesOfAll
-from streams.chain.kernels import read_slice
+from streams.chain.figures import Asked, ContractFigures, Part, TablesOfAll
+from streams.chain.kernels import read_slices
 from streams.chain.quotes import ChainQuotes
+from streams.chain.roster import NOWHERE, Roster, roster_of
 from streams.options.contracts import class_of, expiry_ns, years_to
 from streams.options.contracts.clock import SECOND_NS, new_york_day
 from streams.options.contracts.expiry import Settlement
 from streams.options.forward.carry import Terms
 from streams.options.forward.slices import build_tables, slice_of
-from streams.options.hygiene.measure import quote_hygiene, stale_age
+from streams.options.hygiene.measure import hygiene_facts, judge, stale_age
 from streams.options.rates import RateCurve, RateCurves
 from streams.options.surface.chain import SurfaceFit, fit_chain
 from streams.options.surface.clock import VolatilityClock, volatility_years
@@ -105,6 +106,8 @@ class Chain:
         self._idle = True
         self._unfitted = False
         self._expiries: dict[ExpiryKey, Expiry] = {}
+        self._in_order: list[tuple[ExpiryKey, Expiry]] | None = None
+        self._known: Roster | None = None
         self._sorted = 0
         self._years = (0, 0)
         """First and last year that the calendar is asked for."""
@@ -114,13 +117,16 @@ class Chain:
     @property
     def expiries(self) -> list[tuple[ExpiryKey, Expiry]]:
         """Return the expiries that are known, the earliest first."""
-        return sorted(self._expiries.items(), key=lambda one: one[0])
+        if self._in_order is None:
+            self._in_order = sorted(self._expiries.items(), key=lambda one: one[0])
+        return self._in_order
 
     def is_dealt(self, quotes: ChainQuotes, event_ns: int) -> bool:
         """Return whether there are contracts, and they are dealt in just before an instant."""
         self._learn(quotes, new_york_day(event_ns))
         for key in [key for key in self._expiries if key.expiry_ns <= event_ns]:
             del self._expiries[key]
+            self._in_order = self._known = None
             self._tables.drop(key)
         if not self._expiries:
             return False
@@ -199,37 +205,52 @@ class Chain:
         """Reckon the figures of contracts anew, (n,); those of expiries without a forward have none."""
         self.figures.hold(len(quotes.contracts))
         self.figures.clear(wanted)
-        parts = []
-        for key, kept in (*self.expiries, *self.expiries):
+        roster = self._roster(quotes)
+        for key, kept in (*roster.expiries, *roster.expiries):
             # Twice, as the first time may have made new room.
             kept.hold(self._tables.held(key, kept.state.exercise))
-        for key, kept in self.expiries:
-            at = np.flatnonzero(wanted[kept.contracts(quotes).rows])
-            part = self._part(key, kept, quotes, moment, at) if at.size else None
-            parts += [] if part is None else [part]
-        self.figures.reckon(parts, moment.bid, moment.ask, self._tables, moment.event_ns)
+        rows = np.flatnonzero(wanted & (roster.number != NOWHERE))
+        rows = rows[np.argsort(roster.number[rows], kind="stable")]
+        begins = np.searchsorted(roster.number[rows], np.arange(len(roster.expiries) + 1)).tolist()
+        parts, places = [], []
+        for place, (key, kept) in enumerate(roster.expiries):
+            at = roster.at[rows[begins[place] : begins[place + 1]]]
+            standing = kept.way_at(moment.terms[key], moment.event_ns, moment.spot) if at.size else None
+            if standing is not None:
+                parts.append(Part(key, at, *standing))
+                places.append(place)
+        if parts:
+            known = np.isin(roster.number[rows], places)
+            asked = self._asked(quotes, moment, roster, rows[known], places, parts)
+            self.figures.reckon(parts, asked, moment.bid, moment.ask, self._tables, moment.event_ns)
 
-    def _part(self, key: ExpiryKey, kept: Expiry, quotes: ChainQuotes, moment: Moment, at: I64) -> Part | None:
-        of = moment.terms[key]
-        standing = kept.way_at(of, moment.event_ns, moment.spot)
-        if standing is None:
-            return None
-        point, way = standing
-        rows, rungs, strike, is_call = kept.contracts(quotes)
-        dealt, discount = (moment.under_bid, moment.under_ask), 1.0
-        if not kept.american:
-            borrow = kept.state.borrow.mean if kept.state.borrow.measured else np.nan
-            dealt, discount = (of.forward(dealt[0], borrow), of.forward(dealt[1], borrow)), of.discount
-        judged = quote_hygiene(
-            rungs, moment.bid[rows], moment.ask[rows], moment.age_s[rows], *dealt, discount=discount,
-            suspicious=quotes.doubt[rows], stale_s=moment.stale_s,
+    def _asked(
+        self, quotes: ChainQuotes, moment: Moment, roster: Roster, rows: I64, places: list[int], parts: list[Part]
+    ) -> Asked:
+        """Return what contracts are reckoned with, (m,); places: of the expiries they are of, in order."""
+        which, kept = np.array(places), [roster.expiries[place][1] for place in places]
+        number = np.searchsorted(which, roster.number[rows])
+        dealt = [_dealt_under(one, part.point.terms, moment) for one, part in zip(kept, parts, strict=True)]
+        judged = judge(
+            roster.ladders, which, moment.bid, moment.ask, moment.age_s, quotes.doubt,
+            hygiene_facts(moment.stale_s, dealt),
         )  # fmt: skip
-        own, surface = strike[at], np.empty(at.size)
-        last, ratio = (one[at] for one in kept.known())
-        read_slice(kept.last, point.forward, of.years, own, surface)
-        return Part(
-            key, rows[at], at, own, is_call[at], judged.bits[at], judged.quality[at], surface, last, ratio, point, way
+        strike, surface = roster.strike[rows], np.empty(rows.size)
+        slices = np.array([one.last for one in kept])
+        forward, years = np.array([(part.point.forward, part.point.terms.years) for part in parts]).T.copy()
+        read_slices(slices, forward, years, number, strike, surface)
+        expiry_ns = np.array([part.key.expiry_ns for part in parts])[number]
+        return Asked(
+            rows, expiry_ns, strike, roster.is_call[rows], judged.bits[rows], judged.quality[rows], surface,
+            roster.vol[rows], roster.ratio[rows],
         )  # fmt: skip
+
+    def _roster(self, quotes: ChainQuotes) -> Roster:
+        """Return the contracts of all expiries."""
+        if self._known is None:
+            self._known = roster_of(self.expiries, quotes)
+        self._known.refresh()
+        return self._known
 
     def _is_due(self, number: int, kept: Expiry, quotes: ChainQuotes, event_ns: int) -> bool:
         if not self._has_moved(kept, quotes):
@@ -268,6 +289,8 @@ class Chain:
 
     def _learn(self, quotes: ChainQuotes, day: date) -> None:
         """Sort contracts that are new into their expiries."""
+        if self._sorted < len(quotes.contracts):
+            self._in_order = self._known = None
         for row in range(self._sorted, len(quotes.contracts)):
             contract = quotes.contracts[row]
             if contract.is_adjusted:
@@ -317,6 +340,15 @@ class Chain:
         self.figures.restore(count, own("figures"))
         for number, (instant, root, one) in enumerate(heads):
             self._expiries[ExpiryKey(instant, root)] = restored(one, own(str(number)))
+        self._in_order = self._known = None
+
+
+def _dealt_under(kept: Expiry, of: Terms, moment: Moment) -> tuple[float, float, float]:
+    """Return what quotes are held against: the spot's two sides and 1, or the forward's and the discount factor."""
+    if kept.american:
+        return moment.under_bid, moment.under_ask, 1.0
+    borrow = kept.state.borrow.mean if kept.state.borrow.measured else np.nan
+    return of.forward(moment.under_bid, borrow), of.forward(moment.under_ask, borrow), of.discount
 
 
 def ages_s(quotes: ChainQuotes, event_ns: int) -> F64:

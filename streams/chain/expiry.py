@@ -62,12 +62,13 @@ class Expiry:
     due: int = 0
     """Tables over cash that wait to be built."""
     _contracts: "Contracts | None" = None
-    _known: tuple[F64, F64] | None = None
+    is_new: bool = True
+    """Whether `known` may say something new."""
 
     def add(self, row: int) -> None:
         """Take a contract that is new."""
         self.rows.append(row)
-        self._contracts = self._known = None
+        self._contracts, self.is_new = None, True
 
     def contracts(self, quotes: ChainQuotes) -> "Contracts":
         """Return its contracts, in the order of rows."""
@@ -87,25 +88,23 @@ class Expiry:
         )  # fmt: skip
         self.smile = np.array([smile.k, smile.vol, smile.half_spread])
         self.due = found.due
-        self._known = None
+        self.is_new = True
 
     def known(self) -> tuple[F64, F64]:
         """Return each contract's last volatility, NaN where there was none, and Black's over the model's, (n,).
 
         Where cash lies before expiry and no look has told a contract's ratio, its neighbour's serves.
         """
-        if self._known is None:
-            vol, ratio, count = self.state.vol, self.state.ratio, len(self.rows)
-            if vol.size != count:
-                vol, ratio = np.full(count, np.nan), np.ones(count)
-            there = np.flatnonzero(np.isfinite(ratio))
-            if not there.size:
-                ratio = np.ones(count)
-            elif there.size < count:
-                near = there[np.minimum(np.searchsorted(there, np.arange(count)), there.size - 1)]
-                ratio = np.where(np.isnan(ratio), ratio[near], ratio)
-            self._known = vol, ratio
-        return self._known
+        vol, ratio, count = self.state.vol, self.state.ratio, len(self.rows)
+        if vol.size != count:
+            vol, ratio = np.full(count, np.nan), np.ones(count)
+        there = np.flatnonzero(np.isfinite(ratio))
+        if not there.size:
+            ratio = np.ones(count)
+        elif there.size < count:
+            near = there[np.minimum(np.searchsorted(there, np.arange(count)), there.size - 1)]
+            ratio = np.where(np.isnan(ratio), ratio[near], ratio)
+        return vol, ratio
 
     def hold(self, way: Exercise | None) -> None:
         """Keep another way of exercise that says the same."""

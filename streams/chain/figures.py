@@ -17,7 +17,7 @@ from streams.options.forward.boundary import Boundaries, BoundaryExercise
 from streams.options.forward.cash_exercise import CashExercise
 from streams.options.forward.exercise import EuropeanExercise, Exercise, Point
 from streams.options.forward.figures import half_spreads, sides_of, vols_of
-from streams.options.forward.readings import CashStore, Reading, european_reading
+from streams.options.forward.readings import CashStore, Quotes, Reading, european_reading
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -30,15 +30,23 @@ ROOM_MIN = 64
 
 
 class Part(NamedTuple):
-    """Contracts of one expiry that are to be reckoned, (n,) each, and what at.
-
-    rows: places in the chain; at: in the expiry. surface, last: volatilities by its surface and by its last look;
-    ratio: Black's volatility over the model's by its last look.
-    """
+    """Contracts of one expiry that are to be reckoned: their places in the expiry, (m,), and what at."""
 
     key: ExpiryKey
-    rows: I64
     at: I64
+    point: Point
+    way: Exercise
+
+
+class Asked(NamedTuple):
+    """Contracts that are to be reckoned, part after part, (n,) each.
+
+    rows: places in the chain. surface, last: volatilities by their surface and by their expiry's last look; ratio:
+    Black's volatility over the model's by that look.
+    """
+
+    rows: I64
+    expiry_ns: I64
     strike: F64
     is_call: Bool
     bits: NDArray[np.uint16]
@@ -46,8 +54,6 @@ class Part(NamedTuple):
     surface: F64
     last: F64
     ratio: F64
-    point: Point
-    way: Exercise
 
 
 class TablesOfAll:
@@ -65,21 +71,26 @@ class TablesOfAll:
         """Return an expiry's exercise with its tables held here: see CashStore.held."""
         return self._cash.held(key, way) if isinstance(way, CashExercise) else way
 
-    def readings(self, parts: Sequence[Part], event_ns: int) -> Iterator[tuple[list[Part], Reading]]:
-        """Yield parts by their way of exercise, and what that says of them."""
-        european = [one for one in parts if isinstance(one.way, EuropeanExercise)]
+    def readings(self, parts: Sequence[Part], event_ns: int) -> Iterator[tuple[list[int], Reading]]:
+        """Yield the numbers of parts by their way of exercise, and what that says of them."""
+        european, cash, boundary = [], [], []
+        numbers: tuple[list[int], list[int], list[int]] = ([], [], [])
+        for number, (key, at, point, way) in enumerate(parts):
+            if isinstance(way, EuropeanExercise):
+                european.append((point, at.size))
+                numbers[0].append(number)
+            elif isinstance(way, CashExercise):
+                cash.append((key, point, at))
+                numbers[1].append(number)
+            elif isinstance(way, BoundaryExercise):
+                boundary.append((key, way, point, at.size))
+                numbers[2].append(number)
         if european:
-            yield european, european_reading([(one.point, one.at.size) for one in european])
-        cash = [one for one in parts if isinstance(one.way, CashExercise)]
+            yield numbers[0], european_reading(european)
         if cash:
-            yield cash, self._cash.read([(one.key, one.point, one.at) for one in cash], event_ns)
-        of, rest = [], []
-        for one in parts:
-            if isinstance(one.way, BoundaryExercise):
-                of.append((one.key, one.way, one.point, one.at.size))
-                rest.append(one)
-        if rest:
-            yield rest, self._boundaries.read(of)
+            yield numbers[1], self._cash.read(cash, event_ns)
+        if boundary:
+            yield numbers[2], self._boundaries.read(boundary)
 
 
 class ContractFigures:
@@ -110,35 +121,31 @@ class ContractFigures:
         for name in ("reckoned_ns", "expiry_ns"):
             self.column(name)[rows] = 0
 
-    def reckon(self, parts: Sequence[Part], bid: F64, ask: F64, tables: TablesOfAll, event_ns: int) -> None:
+    def reckon(
+        self, parts: Sequence[Part], asked: Asked, bid: F64, ask: F64, tables: TablesOfAll, event_ns: int
+    ) -> None:
         """Take the figures of parts at an instant. bid, ask: (n,) of the whole chain, what can be dealt at."""
+        begins = np.cumsum([0, *(part.at.size for part in parts)])
         for some, reading in tables.readings(parts, event_ns):
-            self._take(some, bid, ask, reading, event_ns)
+            places = np.concatenate([np.arange(begins[number], begins[number + 1]) for number in some])
+            self._take(Asked(*(column[places] for column in asked)), bid, ask, reading, event_ns)
 
-    def _take(self, parts: Sequence[Part], bid: F64, ask: F64, reading: Reading, event_ns: int) -> None:
-        def joined(name: str) -> NDArray[Any]:
-            return np.concatenate([getattr(part, name) for part in parts])
-
-        rows, strike, is_call = joined("rows"), joined("strike"), joined("is_call")
-        surface, last, ratio = joined("surface"), joined("last"), joined("ratio")
+    def _take(self, asked: Asked, bid: F64, ask: F64, reading: Reading, event_ns: int) -> None:
+        rows, ratio, surface = asked.rows, asked.ratio, asked.surface
         bids, asks, mid = sides_of(bid[rows], ask[rows])
 
-        def fitted(vol: F64) -> F64:
-            own = vol * (1.0 - ratio)
-            return np.where(np.isnan(surface), last, surface + np.where(np.isfinite(own), own, 0.0))
-
-        found = reading.told(np.where(bids > asks, np.nan, mid), strike, is_call, last, fitted)
+        price = np.where(bids > asks, np.nan, mid)
+        found = reading.told(Quotes(price, asked.strike, asked.is_call, asked.last, surface, ratio))
         vol, status = vols_of(bids, asks, found.vol, found.status)
         columns = {
-            "quality": joined("quality"), "iv": vol, "smile_vol": vol * ratio,
+            "quality": asked.quality, "iv": vol, "smile_vol": vol * ratio,
             "half_spread": half_spreads(bids, asks, vol, found.greeks.vega),
             "theoretical": np.where(np.isnan(surface), np.nan, found.other),
         }  # fmt: skip
         columns |= {name: getattr(found.greeks, name) for name in GREEKS}
         for name in FLOATS:
             self._floats[name][rows] = columns[name]
-        expiries = np.repeat([part.key.expiry_ns for part in parts], [part.rows.size for part in parts])
-        for name, whole in (("bits", joined("bits")), ("iv_status", status), ("expiry_ns", expiries)):
+        for name, whole in (("bits", asked.bits), ("iv_status", status), ("expiry_ns", asked.expiry_ns)):
             self._ints[name][rows] = whole
         self._ints["reckoned_ns"][rows] = event_ns
 

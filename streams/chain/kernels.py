@@ -1,4 +1,4 @@
-"""The chain's own kernels: which records of a batch are of use to chains, and a slice's volatilities at strikes."""
+"""The chain's own kernels: which records of a batch are of use to chains, and slices' volatilities at strikes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +64,13 @@ def find_wanted(
 
 
 @entry
-def read_slice(row: F64, forward: float, years: float, strike: F64, vol: F64) -> None:
-    """Fill a slice's volatilities at strikes, (n,); NaN where there is no slice."""
+def read_slices(slices: F64, forward: F64, years: F64, number: I64, strike: F64, vol: F64) -> None:
+    """Fill the slices' volatilities at strikes, (n,); NaN where there is no slice.
+
+    slices: (e, SLICE_SIZE); forward, years: (e,); number: (n,) whose slice.
+    """
     for i in range(strike.size):
         vol[i] = np.nan
-        if is_slice(row) and forward > 0.0 and years > 0.0 and strike[i] > 0.0:
-            vol[i] = np.sqrt(slice_variance(row, log(strike[i] / forward)) / years)
+        e = number[i]
+        if is_slice(slices[e]) and forward[e] > 0.0 and years[e] > 0.0 and strike[i] > 0.0:
+            vol[i] = np.sqrt(slice_variance(slices[e], log(strike[i] / forward[e])) / years[e])

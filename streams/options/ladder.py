@@ -1,6 +1,8 @@
 """The strikes of one expiry in order, each with its put and its call: what looks across strikes walks over it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,3 +44,28 @@ def ladder(strike: ArrayLike, is_call: ArrayLike) -> Ladder:
     if np.count_nonzero(contract >= 0) != sound.size:
         raise ValueError("an expiry's strike has one call and one put, was given more")
     return Ladder(strikes, contract, k.size)
+
+
+class Ladders(NamedTuple):
+    """The ladders of e expiries, one after another.
+
+    begins: (e + 1,) where each one's m rungs begin. strikes: (sum of m,). contract: (2 x sum of m,), of each ladder
+    its (2, m) in a row, indices into the chain of all.
+    """
+
+    begins: I64
+    strikes: F64
+    contract: I64
+
+
+def one_ladder(rungs: Ladder) -> Ladders:
+    """Return a ladder as the only one of its chain."""
+    return Ladders(np.array([0, rungs.strikes.size], np.int64), rungs.strikes, rungs.contract.reshape(-1))
+
+
+def ladders_of(parts: Sequence[tuple[Ladder, I64]]) -> Ladders:
+    """Return ladders one after another. parts: of each expiry, and where its contracts are in the chain, (count,)."""
+    begins = np.cumsum([0, *(rungs.strikes.size for rungs, _ in parts)])
+    contract = [np.append(rows, NONE)[rungs.contract].reshape(-1) for rungs, rows in parts]
+    strikes = [rungs.strikes for rungs, _ in parts]
+    return Ladders(begins, np.concatenate([np.empty(0), *strikes]), np.concatenate([np.empty(0, np.int64), *contract]))

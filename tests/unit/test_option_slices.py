@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from streams.options import american_greeks, implied_volatility
 from streams.options.forward import ExpirySlice, ForwardStatus, SliceState, quote_figures, slice_of, smile_of, terms
 from streams.options.forward.boundary import Boundaries, BoundaryExercise, boundary_exercise
+from streams.options.forward.readings import Quotes
 from streams.options.forward.slices import columns_of
+from streams.options.greeks import Greeks
 from streams.options.status import Status
 from tests.option_truth import (
     RATE,
@@ -146,8 +148,8 @@ def test_part_of_an_expiry_has_the_bits_of_the_whole() -> None:
         assert theta.tobytes() == way.greeks(point, whole.vol, strike, is_call, rows).theta[i].tobytes()
 
 
-def test_several_expiries_are_read_in_one_call_to_the_same_bits() -> None:
-    """Boundaries: volatilities, prices and greeks of two expiries together, in turn and after a table was made anew."""
+def test_several_expiries_are_told_in_one_call() -> None:
+    """Boundaries: the volatilities, prices and greeks of each expiry's own tables; the same bits in any company."""
     slices = [clean(chain(name))[0] for name in ("month", "year")]
     boundaries = Boundaries()
     for turn in range(2):
@@ -159,27 +161,35 @@ def test_several_expiries_are_read_in_one_call_to_the_same_bits() -> None:
         points = [replace(one.forward.point, borrow=one.forward.point.borrow + 3e-4) for one in slices]
         parts = [columns_of(one.rungs)[:2] for one in slices]
         counts = [strike.size for strike, _ in parts]
-        reading = boundaries.read(list(zip("ab", ways, points, counts, strict=True)))
         strike, is_call = (np.concatenate(one) for one in zip(*parts, strict=True))
         price = np.concatenate([one.greeks().price for one in slices])
-        alone = [
-            way.vols(point, price[: counts[0]] if way is ways[0] else price[counts[0] :], *part, NO_ROWS)
-            for way, point, part in zip(ways, points, parts, strict=True)
-        ]
-        vols = reading.vols(price, strike, is_call)
-        assert vols.vol.tobytes() == np.concatenate([one.vol for one in alone]).tobytes()
-        assert (np.isfinite(vols.vol)).mean() > 0.5
-        greeks = reading.greeks(vols.vol, strike, is_call)
-        own = [
-            way.greeks(point, found.vol, *part, NO_ROWS)
-            for way, point, found, part in zip(ways, points, alone, parts, strict=True)
-        ]
-        for name in ("price", "delta", "rho", "charm"):
-            theirs = np.concatenate([getattr(one, name) for one in own])
-            assert getattr(greeks, name).tobytes() == theirs.tobytes(), name
-        priced = reading.prices(vols.vol, strike, is_call)
-        np.testing.assert_allclose(priced.price, greeks.price, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(priced.vega, greeks.vega, rtol=1e-9, atol=1e-9)
+        price[::7] = np.nan
+        vol = np.concatenate([one.figures.vol for one in slices])
+        last = np.where(np.arange(vol.size) % 3 > 0, vol, np.nan)
+        surface = np.where(np.arange(vol.size) % 14 > 0, vol * 1.01, np.nan)
+        quotes = Quotes(price, strike, is_call, last, surface, np.ones(vol.size))
+        told = boundaries.read(list(zip("ab", ways, points, counts, strict=True))).told(quotes)
+        begins = [0, counts[0], sum(counts)]
+        for number, (way, point) in enumerate(zip(ways, points, strict=True)):
+            part = slice(begins[number], begins[number + 1])
+            own = Quotes(*(column[part] for column in quotes))
+            alone = boundaries.read([("ab"[number], way, point, counts[number])]).told(own)
+            assert alone.vol.tobytes() == told.vol[part].tobytes()
+            assert np.array(alone.greeks[:-1]).tobytes() == np.array([one[part] for one in told.greeks[:-1]]).tobytes()
+            assert alone.other.tobytes() == told.other[part].tobytes()
+            found = way.vols(point, own.price, own.strike, own.is_call, NO_ROWS)
+            assert (alone.status == found.status).all()
+            np.testing.assert_allclose(alone.vol, found.vol, rtol=1e-6)
+            other = np.where(np.isnan(own.surface), own.last, own.surface)
+            used = np.where(np.isnan(found.vol), other, found.vol)
+            assert np.isfinite(alone.vol).mean() > 0.5 and np.isnan(found.vol)[np.isfinite(used)].any()
+            greeks = way.greeks(point, used, own.strike, own.is_call, NO_ROWS)
+            for name in Greeks._fields[:-1]:
+                theirs = getattr(greeks, name)
+                scale = np.nanmax(np.abs(theirs))
+                np.testing.assert_allclose(getattr(alone.greeks, name), theirs, rtol=1e-4, atol=1e-6 * scale)
+            priced = way.prices(point, other, own.strike, own.is_call, NO_ROWS).price
+            np.testing.assert_allclose(alone.other, priced, atol=5e-4)
 
 
 def test_tables_over_cash_are_built_in_turn_and_the_slice_says_how_many_wait() -> None:

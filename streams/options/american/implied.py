@@ -40,8 +40,8 @@ PENDING = 255
 TIME_VALUE_MIN = 1e-9
 """A time value under this times strike (call: spot) is none: the price stands at exercise value."""
 STEPS_MAX = 60
-ENOUGH = 2e-5
-"""A step below this times volatility is the last: the next would be of its square."""
+ENOUGH = 5e-4
+"""A step below this times volatility is the last: the next would be of its square or less."""
 
 
 @kernel
@@ -57,6 +57,17 @@ def check_price(s: float, p: float, years: float, facts: F64) -> Int:
     if p <= least + (TIME_VALUE_MIN if s < 1.0 else 0.0):
         return AT_EXERCISE_VALUE
     return OK
+
+
+@kernel
+def halley_step(aim: float, value: float, vega: float, forward: float, vol: float, root: float) -> float:
+    """Return the step in volatility from a time value and its vega to the one aimed at; forward: ln(F / strike)."""
+    slope = vega / value
+    newton = -log(value / aim) / slope
+    w = vol * root
+    middle = forward / w
+    bend = (middle * middle - 0.25 * w * w) / vol - slope
+    return float(newton / min(max(1.0 + 0.5 * newton * bend, 0.5), 2.0))
 
 
 @kernel
@@ -92,12 +103,7 @@ def implied_vol(
             return OUT_OF_RANGE
         new = -1.0
         if value > 0.0 and vega > 0.0:
-            slope = vega / value
-            newton = -log(value / aim) / slope
-            w = vol * root
-            middle = forward / w
-            bend = (middle * middle - 0.25 * w * w) / vol - slope
-            step = newton / min(max(1.0 + 0.5 * newton * bend, 0.5), 2.0)
+            step = halley_step(aim, value, vega, forward, vol, root)
             new = vol + step
             if abs(step) < ENOUGH * vol and least <= new <= most:
                 answer[0] = new

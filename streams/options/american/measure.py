@@ -198,7 +198,8 @@ def exercise_boundary(
     return AmericanPrice(out * chain.strike, status)
 
 
-def _arrays(table: AmericanTable) -> tuple[F64, F64, F64, F64, F64, F64, U8]:
+def table_arrays(table: AmericanTable) -> tuple[F64, F64, F64, F64, F64, F64, U8]:
+    """Return a table's arrays, as kernels take them."""
     return table.years, table.rate, table.yield_, table.facts, table.terms, table.coefficients, table.states
 
 
@@ -221,7 +222,7 @@ def _values(chain: Chain, table: AmericanTable, full: bool) -> tuple[F64, U8]:
     wanted = np.zeros(table.states.shape, np.uint8)
     for _ in range(2):
         values(
-            chain.group, chain.spot, chain.strike, chain.given, chain.is_call, full, *_arrays(table), wanted, out,
+            chain.group, chain.spot, chain.strike, chain.given, chain.is_call, full, *table_arrays(table), wanted, out,
             status,
         )  # fmt: skip
         if not (status == PENDING).any() or not _grow(table, wanted):
@@ -256,8 +257,8 @@ def _implied(chain: Chain, start: F64 | None = None) -> ImpliedVolatility:
     for turn in range(PANELS + 1):
         wanted = np.zeros(table.states.shape, np.uint8)
         left = implied_vols(
-            chain.group, chain.spot, chain.strike, chain.given, chain.is_call, turn == 0, *_arrays(table), wanted, vol,
-            status,
+            chain.group, chain.spot, chain.strike, chain.given, chain.is_call, turn == 0, *table_arrays(table), wanted,
+            vol, status,
         )  # fmt: skip
         if not left or not _grow(table, wanted):
             break
@@ -265,6 +266,14 @@ def _implied(chain: Chain, start: F64 | None = None) -> ImpliedVolatility:
     status[pending] = OUT_OF_RANGE
     vol[pending] = np.nan
     return ImpliedVolatility(vol, status)
+
+
+def start_on(
+    table: AmericanTable, expiry: ArrayLike, price: ArrayLike, spot: ArrayLike, strike: ArrayLike, is_call: ArrayLike
+) -> F64:
+    """Return volatilities to begin a search at, (n,); inputs as iv_on."""
+    chain = chain_on(table, expiry, spot, strike, price, is_call)
+    return _start(chain, _free(chain), np.empty(chain.spot.size, np.uint8))
 
 
 def _start(chain: Chain, free: Bool, status: U8) -> F64:

@@ -10,10 +10,10 @@ and belong to one task.
     way = boundary_exercise(point)
     found = way.vols(point, price, strike, is_call, rows)          # one expiry
     reading = boundaries.read([(key, way, point, count), ...])     # several: count contracts of each, one after another
-    told = reading.told(price, strike, is_call, start, other)      # see readings.py
+    told = reading.told(quotes)                                    # see readings.py
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -29,8 +29,9 @@ from streams.options.american import (
     tables_beside,
     value_on,
 )
+from streams.options.american.tell import BESIDE, PLACE, TOLD_OTHER, TOLD_PRICE, TOLD_VOL, Contracts, tell
 from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, Priced, discount_ratio
-from streams.options.forward.readings import Told
+from streams.options.forward.readings import Quotes, Told
 from streams.options.greeks import Greeks, greeks
 from streams.options.implied import ImpliedVolatility
 from streams.options.status import AT_EXERCISE_VALUE, OK
@@ -52,25 +53,23 @@ ROOM = 16
 
 
 class Place(NamedTuple):
-    """How points lie to their tables. Scalars of one point, or arrays (n,), one an option."""
+    """How a point lies to its tables: see tell.py, whose order this is."""
 
-    group: I64 | int
-    """The tables' row."""
-    over: F64 | float
+    over: float
     """The table's prices over the point's."""
-    root: F64 | float
+    root: float
     """sqrt(point's years / table's)."""
-    share: F64 | float
+    share: float
     """Where the point's borrow lies: 0 at the first table's, 1 at the further one's."""
-    spot: F64 | float
+    spot: float
     """The spot that has the point's forward in the first table's terms."""
-    further_spot: F64 | float
-    ratio: F64 | float
+    further_spot: float
+    ratio: float
     """`spot` over the point's own."""
 
 
 class Tables(NamedTuple):
-    """Boundaries of some expiries at a borrow, at a higher one, and with the rate moved up and down."""
+    """Boundaries of an expiry at a borrow, at a higher one, and with the rate moved up and down."""
 
     first: AmericanTable
     further: AmericanTable
@@ -80,7 +79,7 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True)
 class BoundaryReading:
-    """What tables say at points: as Exercise, of n contracts whose points lie at `place`."""
+    """What tables say at a point that lies at `place`: as Exercise."""
 
     tables: Tables
     place: Place
@@ -89,10 +88,10 @@ class BoundaryReading:
         """Return the American volatility, and statuses, (n,). start: volatilities that may be near, NaN: none is."""
         at, (first, further, *_) = self.place, self.tables
         wanted = price * at.over
-        found = iv_on(first, at.group, wanted, at.spot, strike, is_call, None if start is None else start * at.root)
+        found = iv_on(first, 0, wanted, at.spot, strike, is_call, None if start is None else start * at.root)
         vol = found.vol
-        if np.any(at.share):
-            other = iv_on(further, at.group, wanted, at.further_spot, strike, is_call, start=vol)
+        if at.share:
+            other = iv_on(further, 0, wanted, at.further_spot, strike, is_call, start=vol)
             moved = vol + at.share * (other.vol - vol)
             vol = np.where((other.status == OK) & (moved > 0.0), moved, vol)
         return ImpliedVolatility(vol / at.root, found.status)
@@ -100,9 +99,9 @@ class BoundaryReading:
     def premiums(self, vol: F64, strike: F64, is_call: Bool) -> Premium:
         """Return American less European price at volatilities, (n,)."""
         at, (first, further, *_) = self.place, self.tables
-        premium, status = premium_on(first, at.group, at.spot, vol * at.root, strike, is_call)
-        if np.any(at.share):
-            other, _ = premium_on(further, at.group, at.further_spot, vol * at.root, strike, is_call)
+        premium, status = premium_on(first, 0, at.spot, vol * at.root, strike, is_call)
+        if at.share:
+            other, _ = premium_on(further, 0, at.further_spot, vol * at.root, strike, is_call)
             premium = np.where(np.isfinite(other), premium + at.share * (other - premium), premium)
         return Premium(np.maximum(premium, 0.0) / at.over, status)
 
@@ -113,13 +112,13 @@ class BoundaryReading:
     def prices(self, vol: F64, strike: F64, is_call: Bool) -> Priced:
         """Return price and vega, (n,): the same as of greeks."""
         at = self.place
-        one = value_on(self.tables.first, at.group, at.spot, strike, vol * at.root, is_call)
+        one = value_on(self.tables.first, 0, at.spot, strike, vol * at.root, is_call)
         return Priced(self._price(one.price, vol, strike, is_call) / at.over, one.vega * at.root / at.over, one.status)
 
     def greeks(self, vol: F64, strike: F64, is_call: Bool) -> Greeks:
         """Return price and greeks, (n,), brought from the first table's terms to the point's; price of both tables."""
         at, tables = self.place, self.tables
-        one = greeks_on(tables.first, at.group, at.spot, strike, vol * at.root, is_call, (tables.up, tables.down))
+        one = greeks_on(tables.first, 0, at.spot, strike, vol * at.root, is_call, (tables.up, tables.down))
         root, scale, slope, pace = at.root, 1.0 / at.over, at.ratio / at.over, 1.0 / (at.root * at.root * at.over)
         return Greeks(
             self._price(one.price, vol, strike, is_call) * scale, one.delta * slope, one.gamma * slope * at.ratio,
@@ -127,19 +126,12 @@ class BoundaryReading:
             one.volga * root * root * scale, one.charm * pace * at.ratio, one.status,
         )  # fmt: skip
 
-    def told(self, price: F64, strike: F64, is_call: Bool, start: F64, other: Callable[[F64], F64]) -> Told:
-        """See readings.Reading."""
-        found = self.vols(price, strike, is_call, start)
-        fitted = other(found.vol)
-        every = self.greeks(np.where(np.isnan(found.vol), fitted, found.vol), strike, is_call)
-        return Told(found.vol, found.status, every, self.prices(fitted, strike, is_call).price)
-
     def _price(self, price: F64, vol: F64, strike: F64, is_call: Bool) -> F64:
         """Return the first table's prices taken on to the points' borrow, in its terms."""
         at = self.place
-        if not np.any(at.share):
+        if not at.share:
             return price
-        other = price_on(self.tables.further, at.group, at.further_spot, strike, vol * at.root, is_call)
+        other = price_on(self.tables.further, 0, at.further_spot, strike, vol * at.root, is_call)
         return np.where(other.status == OK, price + at.share * (other.price - price), price)
 
 
@@ -165,7 +157,7 @@ class BoundaryExercise:
         over = discount_ratio(point.terms.rate * point.terms.years - rate * years)
         root = float(np.sqrt(max(point.terms.years, 0.0) / years))
         spot, further = (point.forward * discount_ratio((one - rate) * years) for one in (first, second))
-        return Place(0, over, root, share if abs(share) > SHARE_MIN else 0.0, spot, further, spot / point.spot)
+        return Place(over, root, share if abs(share) > SHARE_MIN else 0.0, spot, further, spot / point.spot)
 
     def vols(self, point: Point, price: F64, strike: F64, is_call: Bool, rows: I64) -> ImpliedVolatility:
         """Return the American volatility, and statuses, (n,)."""
@@ -203,48 +195,67 @@ class BoundaryExercise:
 
 
 class Boundaries:
-    """Copies of several expiries' tables, a row each, so that contracts of all of them are read in one call.
+    """Copies of several expiries' tables, BESIDE rows each, so that contracts of all of them are told in one call.
 
     What has been copied once is not looked at again: panels that either side solves later the other solves for itself,
     to the same numbers.
     """
 
     def __init__(self) -> None:
-        self._rows: dict[Hashable, int] = {}
+        self._numbers: dict[Hashable, int] = {}
         self._ways: dict[Hashable, BoundaryExercise] = {}
-        self._tables = _room(ROOM)
+        self._table = _room(ROOM)
 
     def drop(self, key: Hashable) -> None:
-        """Forget an expiry; its row is the next one's."""
+        """Forget an expiry; its rows are the next one's."""
         self._ways.pop(key, None)
-        self._rows.pop(key, None)
+        self._numbers.pop(key, None)
 
-    def read(self, of: Sequence[tuple[Hashable, BoundaryExercise, Point, int]]) -> BoundaryReading:
+    def read(self, of: Sequence[tuple[Hashable, BoundaryExercise, Point, int]]) -> "BoundariesReading":
         """Return what tables say at the points of expiries. of: key, tables, point, and how many contracts follow."""
         for key, way, _, _ in of:
             if self._ways.get(key) is not way:
                 self._copy(key, way)
-        counts = [count for _, _, _, count in of]
-        places = [way.place(point)._replace(group=self._rows[key]) for key, way, point, _ in of]
-        columns = [np.repeat(np.array(one), counts) for one in zip(*places, strict=True)]
-        return BoundaryReading(self._tables, Place(*columns))
+        places = np.full((self._table.years.size // BESIDE, PLACE), np.nan)
+        for key, way, point, _ in of:
+            places[self._numbers[key]] = way.place(point)
+        numbers = np.repeat([self._numbers[key] for key, _, _, _ in of], [count for _, _, _, count in of])
+        return BoundariesReading(self._table, numbers, places)
 
     def _copy(self, key: Hashable, way: BoundaryExercise) -> None:
-        if key not in self._rows:
-            taken = set(self._rows.values())
-            self._rows[key] = next(row for row in range(len(taken) + 1) if row not in taken)
-        row, room = self._rows[key], self._tables.first.years.size
-        if row == room:
-            old, self._tables = self._tables, _room(2 * room)
-            for table, into in zip(old, self._tables, strict=True):
-                _put(table, into, slice(0, room))
-        for table, into in zip((way.table, way.further, *way.beside), self._tables, strict=True):
-            _put(table, into, slice(row, row + 1))
+        if key not in self._numbers:
+            taken = set(self._numbers.values())
+            self._numbers[key] = next(number for number in range(len(taken) + 1) if number not in taken)
+        begin, room = BESIDE * self._numbers[key], self._table.years.size
+        if begin == room:
+            old, self._table = self._table, _room(2 * room // BESIDE)
+            _put(old, self._table, slice(0, room))
+        for row, table in enumerate((way.table, way.further, *way.beside), begin):
+            _put(table, self._table, slice(row, row + 1))
         self._ways[key] = way
 
 
-def _room(rows: int) -> Tables:
-    return Tables(*(open_table(np.ones(rows), np.zeros(rows), np.zeros(rows)) for _ in range(4)))
+@dataclass(frozen=True)
+class BoundariesReading:
+    """What a table says of n contracts whose points lie at `places`: see tell.py. expiry: (n,) numbers of places."""
+
+    table: AmericanTable
+    expiry: I64
+    places: F64
+
+    def told(self, quotes: Quotes) -> Told:
+        """See readings.Reading."""
+        given = np.array([quotes.price, quotes.last, quotes.surface, quotes.last, quotes.ratio]).T.copy()
+        of = Contracts(self.expiry, quotes.strike, quotes.is_call)
+        told, status = tell(self.table, of, given, self.places)
+        columns = told.T.copy()
+        every = Greeks(*columns[TOLD_PRICE:], status)
+        return Told(columns[TOLD_VOL], status, every, columns[TOLD_OTHER])
+
+
+def _room(expiries: int) -> AmericanTable:
+    rows = BESIDE * expiries
+    return open_table(np.ones(rows), np.zeros(rows), np.zeros(rows))
 
 
 def _put(table: AmericanTable, into: AmericanTable, rows: slice) -> None:

@@ -4,18 +4,19 @@
     tables = CashStore()
     way = tables.held(key, way)                                        # twice for all expiries, then:
     reading = tables.read([(key, point, at), ...], event_ns)           # at: places in the expiry, (m,)
-    told = reading.told(price, strike, is_call, start, other)
+    told = reading.told(quotes)
 
 The answers are those of each expiry's own Exercise, bit by bit: a call serves all, that is what is gained.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.options.american.tell import other_vols
 from streams.options.cash import CashTables, new_tables, price_of, vol_of
 from streams.options.forward.cash_exercise import CashExercise, places_of, scaled
 from streams.options.forward.exercise import Point, discount_ratio
@@ -40,15 +41,30 @@ class Told(NamedTuple):
     other: F64
 
 
-Other = Callable[[F64], F64]
-"""Other volatilities of contracts, given their own, (n,)."""
+class Quotes(NamedTuple):
+    """What n contracts are asked with, (n,) each; NaN where something is not known.
+
+    price: of the middle; last: the volatility that was found last; surface: Black's by the surface; ratio: Black's
+    over the model's. The other volatility is the surface's in the model's terms, or else the last one.
+    """
+
+    price: F64
+    strike: F64
+    is_call: Bool
+    last: F64
+    surface: F64
+    ratio: F64
+
+    def other(self, vol: F64) -> F64:
+        """Return the other volatilities, given their own, (n,)."""
+        return other_vols(vol, self.surface, self.last, self.ratio)
 
 
 class Reading(Protocol):
     """What ways of exercise say at the points of n contracts."""
 
-    def told(self, price: F64, strike: F64, is_call: Bool, start: F64, other: Other) -> Told:
-        """Return what prices say. start: volatilities that may be near, NaN where none is known."""
+    def told(self, quotes: Quotes) -> Told:
+        """Return what prices say."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +77,11 @@ class EuropeanReading:
     rate: F64
     borrow: F64
 
-    def told(self, price: F64, strike: F64, is_call: Bool, start: F64, other: Other) -> Told:
+    def told(self, quotes: Quotes) -> Told:
         """See Reading."""
-        found = implied_volatility(price, self.forward, strike, self.years, self.rate, self.rate, is_call)
-        fitted = other(found.vol)
+        strike, is_call = quotes.strike, quotes.is_call
+        found = implied_volatility(quotes.price, self.forward, strike, self.years, self.rate, self.rate, is_call)
+        fitted = quotes.other(found.vol)
         used = np.where(np.isnan(found.vol), fitted, found.vol)
         every, at_other = (
             greeks(self.escrowed, strike, self.years, self.rate, self.borrow, vol, is_call) for vol in (used, fitted)
@@ -94,10 +111,10 @@ class CashReading:
     ratio: F64
     event_ns: int
 
-    def told(self, price: F64, strike: F64, is_call: Bool, start: F64, other: Other) -> Told:
+    def told(self, quotes: Quotes) -> Told:
         """See Reading."""
-        found = vol_of(self.tables, self.rows, price * self.over, self.spot, self.event_ns, start)
-        at_other = price_of(self.tables, self.rows, self.spot, other(found.vol), self.event_ns)
+        found = vol_of(self.tables, self.rows, quotes.price * self.over, self.spot, self.event_ns, quotes.last)
+        at_other = price_of(self.tables, self.rows, self.spot, quotes.other(found.vol), self.event_ns)
         one, two = (scaled(reading, 1.0 / self.over, self.ratio) for reading in (found, at_other))
         silent = np.isnan(found.vol)
         if silent.any():

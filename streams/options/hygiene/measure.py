@@ -1,17 +1,18 @@
 """Quote hygiene of one expiry: bits and quality of every contract, in one pass over its strikes in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streams.numerics.jit import entry
+from streams.numerics.jit import entry, kernel
 from streams.options.arrays import columns
 from streams.options.hygiene.bits import SUSPICIOUS
-from streams.options.hygiene.own import FACTS, own_bits, quality_of
+from streams.options.hygiene.own import FACTS, UNDER_BID, own_bits, quality_of
 from streams.options.hygiene.vertical import find_butterflies, find_verticals
-from streams.options.ladder import Ladder
+from streams.options.ladder import Ladder, Ladders, one_ladder
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -54,8 +55,8 @@ class Hygiene(NamedTuple):
     violations: I64
 
 
-@entry
-def _judge(
+@kernel
+def _judge_one(
     strikes: F64, contract: I64, bid: F64, ask: F64, age_s: F64, suspicious: Bool, facts: F64, bits: U16, quality: F64,
     counts: I64,
 ) -> None:  # fmt: skip
@@ -75,6 +76,17 @@ def _judge(
                 quality[i] = quality_of(bits[i], bid[i], ask[i], age_s[i], facts)
 
 
+@entry
+def _judge(
+    begins: I64, strikes: F64, contract: I64, expiries: I64, bid: F64, ask: F64, age_s: F64, suspicious: Bool,
+    facts: F64, bits: U16, quality: F64, counts: I64,
+) -> None:  # fmt: skip
+    for k in range(expiries.size):
+        begin, end = begins[expiries[k]], begins[expiries[k] + 1]
+        sides = contract[2 * begin : 2 * end].reshape((2, end - begin))
+        _judge_one(strikes[begin:end], sides, bid, ask, age_s, suspicious, facts[k], bits, quality, counts)
+
+
 def stale_age(age_s: ArrayLike, limits: HygieneLimits = LIMITS) -> float:
     """Return the age in seconds beyond which a quote of a chain is stale.
 
@@ -82,10 +94,12 @@ def stale_age(age_s: ArrayLike, limits: HygieneLimits = LIMITS) -> float:
     quote is judged by its neighbours, and a quiet chain is not stale as a whole. age_s: (n,) seconds of event time.
     """
     ages = np.asarray(age_s, np.float64)
-    known = np.sort(ages[ages >= 0.0])
+    known = ages[ages >= 0.0]
     if not known.size:
         return limits.stale_min_s
-    middle = 0.5 * (known[(known.size - 1) // 2] + known[known.size // 2])
+    low, high = (known.size - 1) // 2, known.size // 2
+    known.partition((low, high))
+    middle = 0.5 * (known[low] + known[high])
     return float(max(limits.stale_min_s, limits.stale_ratio * middle))
 
 
@@ -110,8 +124,23 @@ def quote_hygiene(
         raise ValueError(f"quotes must be of shape ({rungs.count},), were {sides[0].shape}")
     doubt = np.array(np.broadcast_to(np.asarray(suspicious, np.bool_), (rungs.count,)))
     old = stale_age(sides[2], limits) if stale_s is None else float(stale_s)
-    facts = np.array([old, limits.tick, limits.penny_ticks, limits.wide, under_bid, under_ask, discount])
-    assert facts.size == FACTS
-    out = Hygiene(np.zeros(rungs.count, np.uint16), np.zeros(rungs.count), np.zeros(rungs.count, np.int64))
-    _judge(rungs.strikes, rungs.contract, *sides, doubt, facts, *out)
+    facts = hygiene_facts(old, [(under_bid, under_ask, discount)], limits)
+    return judge(one_ladder(rungs), np.zeros(1, np.int64), *sides, doubt, facts)
+
+
+def hygiene_facts(stale_s: float, dealt: Sequence[tuple[float, float, float]], limits: HygieneLimits = LIMITS) -> F64:
+    """Return what expiries are judged by, (k, FACTS); dealt: under_bid, under_ask and discount of each."""
+    facts = np.empty((len(dealt), FACTS))
+    facts[:, :UNDER_BID] = stale_s, limits.tick, limits.penny_ticks, limits.wide
+    facts[:, UNDER_BID:] = dealt
+    return facts
+
+
+def judge(ladders: Ladders, expiries: I64, bid: F64, ask: F64, age_s: F64, suspicious: Bool, facts: F64) -> Hygiene:
+    """Return bits and quality of the quotes of some expiries, as quote_hygiene; others of the chain have none.
+
+    expiries: (k,) numbers of ladders; facts: (k, FACTS); the rest: (n,) of the whole chain.
+    """
+    out = Hygiene(np.zeros(bid.size, np.uint16), np.zeros(bid.size), np.zeros(bid.size, np.int64))
+    _judge(*ladders, expiries, bid, ask, age_s, suspicious, facts, *out)
     return out
