@@ -3,13 +3,13 @@
     chain = Chain(rates, step_ns, look_ns)
     chain.look(quotes, moment)                       # at the expiries that are due
     surface = chain.fit(moment)                      # where one is due
-    chain.build(quotes, moment)                      # a table, where there was neither
+    chain.build(quotes, moment)                      # a table that waits, best where there was neither
     chain.reckon(quotes, moment, wanted)             # any contracts, at what their expiries' last looks have found
     chain.figures.column("iv")                       # of every contract, as it was last reckoned
 
 An expiry is due where its quotes or the underlying have moved since its last look, which was `look_ns` ago or longer.
-Where the stream is dense they take turns, one instant each, so that no instant has to look at all of them; where it is
-not, all are looked at in the instant that finds them due.
+Where the stream is dense they take turns, evenly over `look_ns`, so that no instant has to look at all of them; where
+it is not, all are looked at in the instant that finds them due.
 
 A contract whose root says that it was adjusted (AAPL1) is left out: what it delivers is not in its symbol. An expiry
 that is past is left out, one in its last minute is not. A contract that is traded and was never quoted (a recording of
@@ -103,7 +103,6 @@ class Chain:
         self._rates, self._step_ns, self._look_ns = rates, step_ns, look_ns
         self._turns = look_ns // step_ns
         self._seen_ns = self._built_ns = self._fitted_ns = 0
-        self._idle = True
         self._unfitted = False
         self._expiries: dict[ExpiryKey, Expiry] = {}
         self._in_order: list[tuple[ExpiryKey, Expiry]] | None = None
@@ -149,22 +148,23 @@ class Chain:
         then = quotes.column("under")
         return Moment(event_ns, *under(quotes), curve, tuple(dividends), of, bid, ask, ages, then, stale_age(ages))
 
-    def look(self, quotes: ChainQuotes, moment: Moment) -> None:
-        """Look at the expiries that are due."""
-        neighbour, left = np.nan, self._builds(moment.event_ns)
-        self._idle = True
+    def look(self, quotes: ChainQuotes, moment: Moment, waited: bool = False) -> bool:
+        """Look at the expiries that are due; return whether any was. waited: the instant has other work, too."""
+        neighbour, left, looked = np.nan, self._builds(moment.event_ns), False
         for number, (key, kept) in enumerate(self.expiries):
-            if self._is_due(number, kept, quotes, moment.event_ns):
+            if self._is_due(number, kept, quotes, moment.event_ns, waited):
                 built = self._look_at(key, kept, quotes, moment, neighbour, left)
                 left, self._built_ns = left - built, moment.event_ns if built else self._built_ns
-                self._unfitted, self._idle = True, False
+                self._unfitted = looked = True
             if kept.state.borrow.measured:
                 neighbour = kept.state.borrow.mean
+        return looked
 
-    def build(self, quotes: ChainQuotes, moment: Moment) -> None:
-        """Build a table that waits, where the instant has nothing else to do and one is due."""
-        if not self._idle or moment.event_ns - self._built_ns < BUILD_NS:
-            return
+    def build(self, quotes: ChainQuotes, moment: Moment) -> bool:
+        """Build a table that waits, where one is due and the next instant is not the surface's; return whether."""
+        before_fit = (moment.event_ns // self._step_ns + 2) % self._turns == 0
+        if moment.event_ns - self._built_ns < BUILD_NS or before_fit:
+            return False
         for key, kept in self.expiries:
             if kept.due and kept.standing is not None:
                 rows, rungs, _, _ = kept.contracts(quotes)
@@ -174,7 +174,8 @@ class Chain:
                 )  # fmt: skip
                 if built:
                     self._built_ns = moment.event_ns
-                    return
+                    return True
+        return False
 
     def fit(self, moment: Moment) -> Surface | None:
         """Return the surface where one is due: an expiry was looked at, and the last one is `look_ns` old."""
@@ -182,7 +183,7 @@ class Chain:
         turn = (moment.event_ns // self._step_ns) % self._turns == self._turns - 1
         if not self._unfitted or since_ns < self._look_ns or not (turn or since_ns >= 2 * self._look_ns):
             return None
-        self._fitted_ns, self._unfitted, self._idle = moment.event_ns, False, False
+        self._fitted_ns, self._unfitted = moment.event_ns, False
         there = [(key, kept, kept.standing) for key, kept in self.expiries if kept.standing is not None]
         begins = np.cumsum([0, *(kept.smile.shape[1] for _, kept, _ in there)])
         columns = np.concatenate([np.empty((3, 0)), *(kept.smile for _, kept, _ in there)], axis=1)
@@ -252,12 +253,16 @@ class Chain:
         self._known.refresh()
         return self._known
 
-    def _is_due(self, number: int, kept: Expiry, quotes: ChainQuotes, event_ns: int) -> bool:
+    def _is_due(self, number: int, kept: Expiry, quotes: ChainQuotes, event_ns: int, waited: bool) -> bool:
         if not self._has_moved(kept, quotes):
             return False
         since_ns = event_ns - kept.standing.looked_ns if kept.standing else 2 * self._look_ns
-        turn = (event_ns // self._step_ns) % self._turns == number % self._turns
-        return since_ns >= self._look_ns and (turn or since_ns >= 2 * self._look_ns)
+        # The last turn is the surface's; where there are enough, none before or after it or each other's is taken.
+        few = self._turns - 2 < len(self._expiries)
+        own = number % self._turns if few else 1 + number * (self._turns - 2) // len(self._expiries)
+        late = (event_ns // self._step_ns - own) % self._turns
+        turn = not late or (late == 1 and not few)
+        return since_ns >= self._look_ns and ((turn and (few or not waited)) or since_ns >= 2 * self._look_ns)
 
     def _has_moved(self, kept: Expiry, quotes: ChainQuotes) -> bool:
         if kept.standing is None or quotes.under_ns() >= kept.standing.looked_ns:

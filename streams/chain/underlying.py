@@ -6,7 +6,8 @@ Instants are multiples of `step_ns` of event time at which rows wait. At each of
 - Contracts whose quotes, trades or open interest have changed are reckoned anew and told: ChainFrame. A contract is
   told every `contract_ns` at most, with the newest quote there is then; the first instant of a minute tells all of
   them, so that a reader who comes late need not wait for long. What nobody quotes is reckoned anew as well, a few
-  contracts an instant, so that no figures are older than half of `whole_ns` by more than an instant.
+  contracts an instant, so that no figures are older than half of `whole_ns` by more than an instant. Where the stream
+  is dense, contracts and the rest of the work take turns: no instant has to do both.
 
 Instants go on without rows until nothing is left to be looked at or told. Nothing is told while options are not dealt
 in: quotes that stand still beside a stock that moves would be taken for a borrow.
@@ -63,6 +64,8 @@ class Underlying:
         """Instants of splits that no row after them has been reckoned since."""
         self._reckoned_ns = NEVER
         """The last instant at which contracts were reckoned."""
+        self._waited = False
+        """Whether contracts left the last instant to other work."""
         self._unsettled = False
         """Whether the next instant has something to do, rows or none."""
 
@@ -101,17 +104,20 @@ class Underlying:
     def _reckon(self, instant: int) -> Iterator[ChainFrame | SurfaceFrame]:
         quotes, chain = self._quotes, self._chain
         moment = chain.moment(quotes, instant, self.dividends.ahead(instant, chain.last_expiry_ns()))
-        chain.look(quotes, moment)
+        looked = chain.look(quotes, moment, self._waited)
         surface = chain.fit(moment)
-        chain.build(quotes, moment)
+        busy = looked or surface is not None or (not self._waited and chain.build(quotes, moment))
         if surface is not None:
             day = new_york_day(instant).toordinal()
             self._closes = self._closes.at(day, vol_at(surface, moment, THIRTY_DAYS_NS))
             event = self.events.implied(surface, instant)
             yield surface_frame(quotes, moment, surface, chain, self._closes, event)
-        frame = self._changes(moment)
-        if frame is not None:
-            yield frame
+        # Contracts that were reckoned a step ago leave this instant to other work.
+        self._waited = busy and instant - self._reckoned_ns == self._pace.step_ns
+        if not self._waited:
+            frame = self._changes(moment)
+            if frame is not None:
+                yield frame
         self._unsettled = bool(quotes.touched.any()) or not chain.is_settled(quotes)
 
     def _changes(self, moment: Moment) -> ChainFrame | None:
@@ -152,6 +158,7 @@ class Underlying:
             self._whole,
             self._splits,
             self._reckoned_ns,
+            self._waited,
             self._unsettled,
             [[one.ex_ns, one.cash] for one in self.dividends.declared],
             self.events.instants,
@@ -163,7 +170,8 @@ class Underlying:
     def restore(self, data: bytes) -> None:
         """Take back, into a new instance, what `saved` returned."""
         (own, heads), arrays = unpack(data)
-        self._whole, self._splits, self._reckoned_ns, self._unsettled, declared, instants, (vols, day, last) = own
+        self._whole, self._splits, self._reckoned_ns, self._waited, self._unsettled, *rest = own
+        declared, instants, (vols, day, last) = rest
         self.dividends = Dividends(tuple(Dividend(int(ex_ns), float(cash)) for ex_ns, cash in declared))
         self.events, self._closes = Events(tuple(instants)), ClosingVols(tuple(vols), day, last)
         for name, part in (("waiting", self.waiting), ("quotes", self._quotes), ("chain", self._chain)):
