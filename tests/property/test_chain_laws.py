@@ -1,6 +1,7 @@
 """The spine's laws for chains: cuts into frames and batches, restarts and repetition change no byte."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -80,6 +81,22 @@ def test_a_session_tells_what_a_chain_should() -> None:
     silent = [one.delta[np.isnan(one.iv)] for one in chains[-3:]]
     assert np.isfinite(np.concatenate(silent)).all(), "where no quote tells a volatility, the surface does"
     assert seen.theoretical[call] == pytest.approx(0.5 * (seen.bid[call] + seen.ask[call]), abs=0.3)
+
+
+def test_contracts_and_other_work_take_turns_where_the_stream_is_dense() -> None:
+    """An instant that fits a surface tells no contracts that were told a step before; the next one tells them."""
+    fold = make(replace(PARAMS, chain_contract_ms=25), 0, 1)
+    assert isinstance(fold, ChainAnalytics)
+    seen = [wire.decode(one) for one in told(fold, records(range(0, 2_000, 7)))]
+    surfaces = [one.event_ns for one in seen if isinstance(one, SurfaceFrame)]
+    chains = [one.event_ns for one in seen if isinstance(one, ChainFrame)]
+    step_ns = 25_000_000
+    gaps = {one: (one - before) // step_ns for before, one in pairwise(chains)}
+    dense = [one for one in surfaces if one + step_ns in gaps and one - step_ns in chains]
+    assert len(dense) >= 4
+    assert all(one not in chains for one in dense)
+    assert max(gaps.values()) == 2, "nobody waits for more than one instant"
+    assert min(gaps.values()) == 1
 
 
 @settings(max_examples=12, deadline=None)
