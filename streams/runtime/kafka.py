@@ -22,11 +22,10 @@ from streams.runtime.consumer import consumer_settings
 from streams.runtime.fetch import Applied, make_fetch
 from streams.runtime.kafka_log import KafkaTaskLog, topic_ids
 from streams.runtime.metrics import StageMetrics
-from streams.runtime.options import RunOptions, build_of, fold_factory, make_params, stage_named
+from streams.runtime.options import RunOptions, build_of, first_checkpoint, fold_factory, make_params, stage_named
 from streams.runtime.recovery import CheckpointAbortedError, FencedError, Pending, Recovered, recover
 from streams.runtime.task import Target, TaskKey
 from streams.runtime.threads import in_thread
-from streams.topology import BY_NAME
 
 log = structlog.get_logger()
 
@@ -78,8 +77,6 @@ class StageProcess:
         self._owned: dict[tuple[str, int], Owned] = {}
         self._logical = {full_name(options.world, topic): topic for topic in self._stage.reads}
         self._names: dict[str, str] = {}
-        # Stages that were started together do not all checkpoint in the same instant.
-        self._first_due = (1 + list(BY_NAME).index(self._stage.name)) / len(BY_NAME)
         self._stopping = False
         self._broker_gone_s: float | None = None
         self._group: Any = None
@@ -207,7 +204,8 @@ class StageProcess:
                 self._fetch.start(*self._place(owned), ready.task)
                 owned.ready = ready
                 owned.checkpoint_s = time.monotonic()
-                owned.checkpoint_due_s = time.monotonic() + self._first_due * self._options.checkpoint_seconds
+                first_due = first_checkpoint(owned.key, self._options.partitions) * self._options.checkpoint_seconds
+                owned.checkpoint_due_s = time.monotonic() + first_due
                 log.info(
                     "task.ready", task=str(owned.key), position=ready.task.position, behind_records=ready.replay_records
                 )

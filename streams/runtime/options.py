@@ -7,6 +7,7 @@ from typing import Any
 
 from streams.runtime.checkpoint import Build, params_hash
 from streams.runtime.source import code_version
+from streams.runtime.task import TaskKey
 from streams.stage import Fold, Stage
 from streams.topology import BY_NAME
 
@@ -69,6 +70,16 @@ def fold_factory(stage: Stage, params: Any, partition: int, partitions: int) -> 
         return fold
 
     return fresh
+
+
+def first_checkpoint(key: TaskKey, partitions: int) -> float:
+    """Return when a task's first checkpoint is due, in checkpoint intervals: tasks that start together take turns.
+
+    A transaction keeps the broker busy for some milliseconds, which those of a whole stage at once would multiply.
+    """
+    tasks = [(topic, partition) for topic in BY_NAME[key.stage].reads for partition in range(partitions)]
+    turn = tasks.index((key.topic, key.partition)) / len(tasks)
+    return (1 + list(BY_NAME).index(key.stage) + turn) / len(BY_NAME)
 
 
 def build_of(stage: Stage, params: Any) -> Build:
