@@ -49,7 +49,7 @@ SECONDS, SECONDS_QUICK, WARM_SECONDS = 65, 3, 45
 DELAY_MS_MAX, PAUSE_MS_MAX, SURFACE_MS_MAX = 50.0, 10.0, 250.0
 SOURCE = "bench"
 PARAMS = {"rates": {"2020-01-01": 0.04}, "chain_step_ms": 10, "chain_look_ms": 240, "chain_contract_ms": 10}
-"""Of analytics: every quote is told at the next instant."""
+"""Of analytics: every quote is told at the next instant, or the one after."""
 DIVIDEND_DAYS, DIVIDEND = 30, 0.5
 RECORDS = 2
 """Options and ticks, for each CUT_NS."""

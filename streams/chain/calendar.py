@@ -43,6 +43,11 @@ def is_dealt(days: TradingDays, event_ns: int, late_minutes: int) -> bool:
     return new_york_ns(day, OPEN) < event_ns <= end_ns
 
 
+def since_opening_s(event_ns: int) -> float:
+    """Return how long before an instant of a session its opening was, seconds."""
+    return (event_ns - new_york_ns(new_york_day(event_ns - 1), OPEN)) / SECOND_NS
+
+
 @lru_cache(maxsize=8)
 def session_clock(first_year: int, last_year: int) -> VolatilityClock:
     """Return volatility time over the sessions of whole years, without events."""

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.chain.calendar import is_dealt, session_clock, session_days
+from streams.chain.calendar import is_dealt, session_clock, session_days, since_opening_s
 from streams.chain.dividends import Dividend
 from streams.chain.expiry import Expiry, ExpiryKey, Standing, restored
 from streams.chain.figures import Asked, ContractFigures, Part, TablesOfAll
@@ -36,7 +36,7 @@ from streams.options.contracts.clock import SECOND_NS, new_york_day
 from streams.options.contracts.expiry import Settlement
 from streams.options.forward.carry import Terms
 from streams.options.forward.slices import build_tables, slice_of
-from streams.options.hygiene.measure import hygiene_facts, judge, stale_age
+from streams.options.hygiene.measure import LIMITS, hygiene_facts, judge, stale_age
 from streams.options.rates import RateCurve, RateCurves
 from streams.options.surface.chain import SurfaceFit, fit_chain
 from streams.options.surface.clock import VolatilityClock, volatility_years
@@ -146,7 +146,9 @@ class Chain:
         parts = zip(keys, years.tolist(), rates.tolist(), strict=True)
         of = {key: Terms(own, rate, ex_years, cash) for key, own, rate in parts}
         then = quotes.column("under")
-        return Moment(event_ns, *under(quotes), curve, tuple(dividends), of, bid, ask, ages, then, stale_age(ages))
+        return Moment(
+            event_ns, *under(quotes), curve, tuple(dividends), of, bid, ask, ages, then, stale_s(ages, event_ns)
+        )
 
     def look(self, quotes: ChainQuotes, moment: Moment, waited: bool = False) -> bool:
         """Look at the expiries that are due; return whether any was. waited: the instant has other work, too."""
@@ -354,6 +356,14 @@ def _dealt_under(kept: Expiry, of: Terms, moment: Moment) -> tuple[float, float,
         return moment.under_bid, moment.under_ask, 1.0
     borrow = kept.state.borrow.mean if kept.state.borrow.measured else np.nan
     return of.forward(moment.under_bid, borrow), of.forward(moment.under_ask, borrow), of.discount
+
+
+def stale_s(age_s: F64, event_ns: int) -> float:
+    """Return the age beyond which a quote is stale: the chain's stale_age, and no quote of before the opening is new.
+
+    Of the evening before almost all are, in the first moments of a session: their median says nothing.
+    """
+    return min(stale_age(age_s), max(LIMITS.stale_min_s, since_opening_s(event_ns)))
 
 
 def ages_s(quotes: ChainQuotes, event_ns: int) -> F64:

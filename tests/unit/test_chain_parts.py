@@ -13,6 +13,7 @@ from schemas.option_frames import encode_options
 from schemas.records import ChainFrame, MarketEvent, MarketEventKind, OptionFrame, TickFrame
 from streams.chain.analytics import Params, make
 from streams.chain.calendar import is_dealt, session_days
+from streams.chain.chain import stale_s
 from streams.chain.closes import CLOSES_MAX, CLOSES_MIN, ClosingVols
 from streams.chain.dividends import Dividend, Dividends
 from streams.chain.pack import pack, unpack
@@ -333,3 +334,18 @@ def test_a_contract_of_long_ago_hurts_nobody() -> None:
 def heartbeat(ms: int) -> MarketEvent:
     """Return a source's word that all before an instant is sent."""
     return MarketEvent("", SOURCE, BEGIN_NS + ms * MS_NS, MarketEventKind.HEARTBEAT)
+
+
+@pytest.mark.parametrize(
+    ("clock", "evening", "opening"), [("09:30:00.050", 17.5 * 3_600.0, 0.05), ("09:31:00", 17.5 * 3_600.0, 60.0)]
+)
+def test_quotes_of_the_evening_before_are_stale(clock: str, evening: float, opening: float) -> None:
+    """However few quotes of today there are; one of the opening is not, nor is one of half a minute's age."""
+    at = datetime.fromisoformat(f"2023-12-14 {clock}").replace(tzinfo=ZoneInfo("America/New_York"))
+    event_ns = round(at.timestamp() * 1000) * MS_NS
+    few = np.array([opening] + [evening] * 20)
+    assert max(opening, 30.0) <= stale_s(few, event_ns) < evening
+    quiet = np.array([opening, 0.9 * opening, 0.8 * opening, np.nan])
+    assert stale_s(quiet, event_ns) >= opening
+    busy = np.full(9, 0.1)
+    assert stale_s(busy, event_ns) == 30.0

@@ -40,7 +40,7 @@ def held_to(reading: Reading, quotes: list[Quotes], ways: list[Exercise], points
         every = way.greeks(point, used, own.strike, own.is_call, rows)
         for name in Greeks._fields[:-1]:
             np.testing.assert_array_equal(getattr(told.greeks, name)[part], getattr(every, name))
-        priced = way.prices(point, other, own.strike, own.is_call, rows).price
+        priced = way.greeks(point, other, own.strike, own.is_call, rows).price
         np.testing.assert_array_equal(told.other[part], priced)
         assert (found.status == Status.OK).mean() > 0.4
         assert np.isfinite(every.delta[np.isnan(found.vol)]).any()

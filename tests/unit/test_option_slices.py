@@ -172,7 +172,7 @@ def test_several_expiries_are_told_in_one_call() -> None:
         begins = [0, counts[0], sum(counts)]
         for number, (way, point) in enumerate(zip(ways, points, strict=True)):
             part = slice(begins[number], begins[number + 1])
-            own = Quotes(*(column[part] for column in quotes))
+            own = Quotes._make(column[part] for column in quotes)
             alone = boundaries.read([("ab"[number], way, point, counts[number])]).told(own)
             assert alone.vol.tobytes() == told.vol[part].tobytes()
             assert np.array(alone.greeks[:-1]).tobytes() == np.array([one[part] for one in told.greeks[:-1]]).tobytes()
@@ -189,7 +189,7 @@ def test_several_expiries_are_told_in_one_call() -> None:
                 theirs = getattr(greeks, name)
                 scale = np.nanmax(np.abs(theirs))
                 np.testing.assert_allclose(getattr(alone.greeks, name), theirs, rtol=1e-4, atol=1e-6 * scale)
-            priced = way.prices(point, other, own.strike, own.is_call, NO_ROWS).price
+            priced = way.greeks(point, other, own.strike, own.is_call, NO_ROWS).price
             np.testing.assert_allclose(alone.other, priced, atol=5e-4)
 
 

@@ -30,7 +30,7 @@ from streams.options.american import (
     value_on,
 )
 from streams.options.american.tell import BESIDE, PLACE, TOLD_OTHER, TOLD_PRICE, TOLD_VOL, Contracts, tell
-from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, Priced, discount_ratio
+from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, discount_ratio
 from streams.options.forward.readings import Quotes, Told
 from streams.options.greeks import Greeks, greeks
 from streams.options.implied import ImpliedVolatility
@@ -109,11 +109,10 @@ class BoundaryReading:
         """Return the volatilities themselves: without cash the European price at a volatility is Black's."""
         return ImpliedVolatility(vol, np.zeros(strike.size, np.uint8))
 
-    def prices(self, vol: F64, strike: F64, is_call: Bool) -> Priced:
-        """Return price and vega, (n,): the same as of greeks."""
+    def vegas(self, vol: F64, strike: F64, is_call: Bool) -> F64:
+        """Return vega of greeks, (n,)."""
         at = self.place
-        one = value_on(self.tables.first, 0, at.spot, strike, vol * at.root, is_call)
-        return Priced(self._price(one.price, vol, strike, is_call) / at.over, one.vega * at.root / at.over, one.status)
+        return value_on(self.tables.first, 0, at.spot, strike, vol * at.root, is_call).vega * at.root / at.over
 
     def greeks(self, vol: F64, strike: F64, is_call: Bool) -> Greeks:
         """Return price and greeks, (n,), brought from the first table's terms to the point's; price of both tables."""
@@ -171,9 +170,9 @@ class BoundaryExercise:
         """Return the volatilities themselves."""
         return self.read(point).black(vol, strike, is_call)
 
-    def prices(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Priced:
-        """Return price and vega of `greeks`, (n,)."""
-        return self.read(point).prices(vol, strike, is_call)
+    def vegas(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> F64:
+        """Return vega of `greeks`, (n,)."""
+        return self.read(point).vegas(vol, strike, is_call)
 
     def greeks(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Greeks:
         """Return price and greeks, (n,)."""

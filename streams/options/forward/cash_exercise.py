@@ -18,7 +18,7 @@ from streams.options.cash.table import RATE, VOL_LOW, VOL_REACH, YIELD, build_ro
 from streams.options.contracts.expiry import YEAR_NS
 from streams.options.forward.carry import spot_from
 from streams.options.forward.european import european_forward_prices
-from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, Priced, discount_ratio
+from streams.options.forward.exercise import TIME_VALUE_MIN, Point, Premium, discount_ratio
 from streams.options.greeks import Greeks
 from streams.options.implied import ImpliedVolatility, implied_volatility
 from streams.options.status import AT_EXERCISE_VALUE, OK
@@ -104,10 +104,9 @@ class CashExercise:
         european_forward_prices(k, flags, spot, carry, v, terms.years, terms.ex_years, terms.cash, out, outside)
         return out, outside
 
-    def prices(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Priced:
-        """Return price and vega of `greeks`, (n,)."""
-        every = self.greeks(point, vol, strike, is_call, rows)
-        return Priced(every.price, every.vega, every.status)
+    def vegas(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> F64:
+        """Return vega of `greeks`, (n,)."""
+        return self.greeks(point, vol, strike, is_call, rows).vega
 
     def greeks(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Greeks:
         """Return price and greeks, (n,), of the tables."""

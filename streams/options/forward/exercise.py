@@ -54,14 +54,6 @@ class Premium(NamedTuple):
     status: U8
 
 
-class Priced(NamedTuple):
-    """Arrays of shape (n,): price in quote currency, vega per 1.00 of volatility, and why there are none."""
-
-    price: F64
-    vega: F64
-    status: U8
-
-
 class Exercise(Protocol):
     """What a way of exercise can do. rows: (n,) indices of contracts, for those who keep tables by contract."""
 
@@ -74,8 +66,8 @@ class Exercise(Protocol):
     def black(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> ImpliedVolatility:
         """Return Black's volatility on the forward of the European prices at the model's volatilities, (n,)."""
 
-    def prices(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Priced:
-        """Return price and vega of `greeks` alone, which cost a part of it, (n,)."""
+    def vegas(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> F64:
+        """Return vega of `greeks` alone, which costs a part of it, (n,)."""
 
     def greeks(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Greeks:
         """Return price and greeks at the model's volatilities, (n,)."""
@@ -114,10 +106,9 @@ class EuropeanExercise:
         """Return the volatilities themselves."""
         return ImpliedVolatility(vol, np.zeros(strike.size, np.uint8))
 
-    def prices(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Priced:
-        """Return price and vega of `greeks`, (n,)."""
-        every = self.greeks(point, vol, strike, is_call, rows)
-        return Priced(every.price, every.vega, every.status)
+    def vegas(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> F64:
+        """Return vega of `greeks`, (n,)."""
+        return self.greeks(point, vol, strike, is_call, rows).vega
 
     def greeks(self, point: Point, vol: F64, strike: F64, is_call: Bool, rows: I64) -> Greeks:
         """Return price and greeks on the spot that has the forward, its cash taken as a part that does not move."""

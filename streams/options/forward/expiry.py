@@ -260,11 +260,11 @@ def _premiums(near: Rungs, point: Point, way: Exercise) -> tuple[F64, NDArray[np
     at = np.arange(side.size)
     mid, rows = near.mid[side, at], near.rows[side, at]
     vol = way.vols(point, mid, near.strikes, calls, rows).vol
-    both = [
-        way.premiums(point, vol, near.strikes, np.full(side.size, one == CALL), near.rows[one]) for one in (PUT, CALL)
-    ]
-    known = (both[PUT].status == OK) & (both[CALL].status == OK) & (vol > 0.0)
-    return np.where(known, np.array([both[PUT].premium, both[CALL].premium]), 0.0), known, vol
+    strikes, rights = np.tile(near.strikes, 2), np.repeat([PUT, CALL], side.size) == CALL
+    found = way.premiums(point, np.tile(vol, 2), strikes, rights, near.rows.ravel())
+    premium, status = (one.reshape(2, side.size) for one in found)
+    known = (status[PUT] == OK) & (status[CALL] == OK) & (vol > 0.0)
+    return np.where(known, premium, 0.0), known, vol
 
 
 def _vol_of(near: Rungs, vols: F64, point: Point) -> float:

@@ -74,7 +74,7 @@ def quote_figures(
     used = vol
     if others is not None:
         used = np.where(np.isnan(vol) & (others >= 0), vol[others], vol)
-    half = half_spreads(bids, asks, vol, way.prices(point, vol, strike, is_call, rows).vega)
+    half = half_spreads(bids, asks, vol, way.vegas(point, vol, strike, is_call, rows))
     black = way.black(point, vol, strike, is_call, rows)
     return Figures(vol, status, half, np.where(black.status == OK, black.vol, np.nan), used)
 
