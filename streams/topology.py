@@ -15,6 +15,7 @@ STAGES: tuple[Stage, ...] = (
         "streams.chain.analytics:make",
         "streams.chain.analytics:Params",
         joined=True,
+        layout=2,
     ),
     Stage(
         "signals",
