@@ -165,8 +165,10 @@ def report(context: Context, errors: Errors) -> None:
         ]
         note = f"{', '.join(parts)}; {count if of is forwards else f'{len(quotes):,} quotes'}"
         context.add(below(SECTION, f"{name}, p95", p95(of[column]), unit, bound, note=note))
-    moves = np.array(errors.moves)
-    note = f"median {np.median(moves):.3f}, largest {moves.max():.3f}; {moves.size:,} surfaces"
+    # A surface whose expiries before and after the date are not both there says no move: counted, and no error.
+    every = np.array(errors.moves)
+    moves = every[np.isfinite(every)]
+    note = f"largest {moves.max(initial=0.0):.3f}; {moves.size:,} of {every.size:,} surfaces"
     context.add(below(SECTION, "earnings move, p95 of its relative error", p95(moves), "", MOVE_MAX, note=note))
 
 
