@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from streams.options import american_greeks, implied_volatility
+from streams.options.american import open_table, price_on, tables_beside
 from streams.options.forward import ExpirySlice, ForwardStatus, SliceState, quote_figures, slice_of, smile_of, terms
 from streams.options.forward.boundary import Boundaries, BoundaryExercise, boundary_exercise
+from streams.options.forward.exercise import Point
 from streams.options.forward.readings import Quotes
 from streams.options.forward.slices import columns_of
 from streams.options.greeks import Greeks
@@ -191,6 +193,24 @@ def test_several_expiries_are_told_in_one_call() -> None:
                 np.testing.assert_allclose(getattr(alone.greeks, name), theirs, rtol=1e-4, atol=1e-6 * scale)
             priced = way.greeks(point, other, own.strike, own.is_call, NO_ROWS).price
             np.testing.assert_allclose(alone.other, priced, atol=5e-4)
+
+
+def test_a_further_table_that_says_nothing_leaves_the_first_ones_price() -> None:
+    """At a negative rate a put's further table may have two boundaries: no number of another contract stands in."""
+    of = terms(0.5, -0.01, [], [])
+    first, further = open_table(0.5, -0.01, 0.0), open_table(0.5, -0.01, -0.05)
+    way = BoundaryExercise(first, further, tables_beside(first))
+    point = Point(of, 100.0, -0.01)
+    strike, is_call = np.array([90.0, 105.0]), np.array([True, False])
+    surface, silent = np.array([0.3, 0.25]), np.full(2, np.nan)
+    both = Boundaries().read([("a", way, point, 2)]).told(Quotes(silent, strike, is_call, silent, surface, np.ones(2)))
+    put = Quotes(silent[1:], strike[1:], is_call[1:], silent[1:], surface[1:], np.ones(1))
+    alone = Boundaries().read([("a", way, point, 1)]).told(put)
+    assert alone.other[0] == both.other[1]
+    assert alone.greeks.price[0] == both.greeks.price[1]
+    place = way.place(point)
+    price = price_on(first, 0, place.spot, put.strike, surface[1:] * place.root, put.is_call).price
+    np.testing.assert_allclose(alone.other, price / place.over, rtol=1e-12)
 
 
 def test_tables_over_cash_are_built_in_turn_and_the_slice_says_how_many_wait() -> None:

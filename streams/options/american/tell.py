@@ -266,7 +266,7 @@ def _tell_one(rows: Rows, number: Int, strike: float, side: Int, given: F64, pla
     got, rho = _rho(rows, g, side, spot, strike, used)
     if got == OK and code != OK and share != 0.0:
         got = _read(rows, g + FURTHER, side, place[FURTHER_SPOT], strike, used, False)
-        more = _whole(rows.read[PRICE], side, place[FURTHER_SPOT], strike)
+        more = _whole(rows.read[PRICE], side, place[FURTHER_SPOT], strike) if got == OK else np.nan
     if got != PENDING:
         got = _read(rows, g, side, spot, strike, used, True)
     if got != OK:
