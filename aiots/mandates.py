@@ -1,6 +1,6 @@
 """The configured accounts' Mandates: these defaults, altered by [mandates.ACCOUNT] of the config."""
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from aiots.config import Config, ConfigError
@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "slippage_bps": 1.0,
     "fee_per_share_cents": 0.5,
     "fee_min_cents": 100,
+    **{one.name: one.default for one in fields(Mandate) if one.default is not MISSING},
 }
 """100,000 USD; a quarter of a percent of it lost at a stop; a quarter of it in one symbol; no more than it in all."""
 

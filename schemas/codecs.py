@@ -27,6 +27,8 @@ _D2 = Struct("<2d")
 _D3 = Struct("<3d")
 _D5 = Struct("<5d")
 _D9 = Struct("<9d")
+_D14 = Struct("<14d")
+_D15 = Struct("<15d")
 
 
 def put_Alert(record: records.Alert, header: bytes = b"") -> bytes:
@@ -95,6 +97,71 @@ def get_Alert(data: bytes, pos: int) -> tuple[records.Alert, int]:
     pos += 16
     record: Any = _Alert(account_, event_ns_, rule_, text_, value_, limit_)
     record.__class__ = records.Alert
+    return record, pos
+
+
+def put_Approval(record: records.Approval, header: bytes = b"") -> bytes:
+    account_ = record.account.encode()
+    order_id_ = record.order_id.encode()
+    reason_ = record.reason.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(account_)] if len(account_) < 64 else long(len(account_)),
+            account_,
+            long(record.event_ns),
+            SMALL[len(order_id_)] if len(order_id_) < 64 else long(len(order_id_)),
+            order_id_,
+            b"\1" if record.approved else b"\0",
+            SMALL[len(reason_)] if len(reason_) < 64 else long(len(reason_)),
+            reason_,
+        )
+    )
+
+
+class _Approval:
+    __slots__ = records.Approval.__slots__
+
+    def __init__(self, account: Any, event_ns: Any, order_id: Any, approved: Any, reason: Any) -> None:
+        self.account = account
+        self.event_ns = event_ns
+        self.order_id = order_id
+        self.approved = approved
+        self.reason = reason
+
+
+def get_Approval(data: bytes, pos: int) -> tuple[records.Approval, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    account_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    order_id_ = data[pos : (pos := pos + n)].decode()
+    approved_ = (False, True)[data[pos]]
+    pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    reason_ = data[pos : (pos := pos + n)].decode()
+    record: Any = _Approval(account_, event_ns_, order_id_, approved_, reason_)
+    record.__class__ = records.Approval
     return record, pos
 
 
@@ -193,6 +260,67 @@ def get_BarFrame(data: bytes, pos: int) -> tuple[records.BarFrame, int]:
         symbol_, source_, interval_ns_, base_ns_, delta_ns_, open_, high_, low_, close_, volume_, bid_, ask_
     )
     record.__class__ = records.BarFrame
+    return record, pos
+
+
+def put_Cancel(record: records.Cancel, header: bytes = b"") -> bytes:
+    account_ = record.account.encode()
+    order_id_ = record.order_id.encode()
+    reason_ = record.reason.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(account_)] if len(account_) < 64 else long(len(account_)),
+            account_,
+            long(record.event_ns),
+            SMALL[len(order_id_)] if len(order_id_) < 64 else long(len(order_id_)),
+            order_id_,
+            SMALL[len(reason_)] if len(reason_) < 64 else long(len(reason_)),
+            reason_,
+        )
+    )
+
+
+class _Cancel:
+    __slots__ = records.Cancel.__slots__
+
+    def __init__(self, account: Any, event_ns: Any, order_id: Any, reason: Any) -> None:
+        self.account = account
+        self.event_ns = event_ns
+        self.order_id = order_id
+        self.reason = reason
+
+
+def get_Cancel(data: bytes, pos: int) -> tuple[records.Cancel, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    account_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    order_id_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    reason_ = data[pos : (pos := pos + n)].decode()
+    record: Any = _Cancel(account_, event_ns_, order_id_, reason_)
+    record.__class__ = records.Cancel
     return record, pos
 
 
@@ -403,6 +531,7 @@ def put_Control(record: records.Control, header: bytes = b"") -> bytes:
             _ControlAction_BYTES[record.action],
             SMALL[len(reason_)] if len(reason_) < 64 else long(len(reason_)),
             reason_,
+            b"\1" if record.flatten else b"\0",
         )
     )
 
@@ -410,11 +539,12 @@ def put_Control(record: records.Control, header: bytes = b"") -> bytes:
 class _Control:
     __slots__ = records.Control.__slots__
 
-    def __init__(self, account: Any, event_ns: Any, action: Any, reason: Any) -> None:
+    def __init__(self, account: Any, event_ns: Any, action: Any, reason: Any, flatten: Any) -> None:
         self.account = account
         self.event_ns = event_ns
         self.action = action
         self.reason = reason
+        self.flatten = flatten
 
 
 def get_Control(data: bytes, pos: int) -> tuple[records.Control, int]:
@@ -440,7 +570,9 @@ def get_Control(data: bytes, pos: int) -> tuple[records.Control, int]:
         n >>= 1
         pos += 1
     reason_ = data[pos : (pos := pos + n)].decode()
-    record: Any = _Control(account_, event_ns_, action_, reason_)
+    flatten_ = (False, True)[data[pos]]
+    pos += 1
+    record: Any = _Control(account_, event_ns_, action_, reason_, flatten_)
     record.__class__ = records.Control
     return record, pos
 
@@ -597,6 +729,77 @@ _Purpose_OF = {
     8: records.Purpose.FLATTEN,
 }
 
+_OrderKind_BYTES: dict[str, bytes] = {"MARKET": SMALL[0], "LIMIT": SMALL[1], "STOP": SMALL[2], "STOP_LIMIT": SMALL[3]}
+_OrderKind_OF = {
+    0: records.OrderKind.MARKET,
+    2: records.OrderKind.LIMIT,
+    4: records.OrderKind.STOP,
+    6: records.OrderKind.STOP_LIMIT,
+}
+
+_TimeInForce_BYTES: dict[str, bytes] = {"GTC": SMALL[0], "DAY": SMALL[1]}
+_TimeInForce_OF = {0: records.TimeInForce.GTC, 2: records.TimeInForce.DAY}
+
+
+def put_Leg(record: records.Leg, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            _Side_BYTES[record.side],
+            long(record.ratio),
+            long(record.multiplier),
+        )
+    )
+
+
+class _Leg:
+    __slots__ = records.Leg.__slots__
+
+    def __init__(self, symbol: Any, side: Any, ratio: Any, multiplier: Any) -> None:
+        self.symbol = symbol
+        self.side = side
+        self.ratio = ratio
+        self.multiplier = multiplier
+
+
+def get_Leg(data: bytes, pos: int) -> tuple[records.Leg, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    side_ = _Side_OF[data[pos]]
+    pos += 1
+    ratio_ = data[pos]
+    if ratio_ > 127:
+        ratio_, pos = read_long(data, pos)
+    else:
+        ratio_ = (ratio_ >> 1) ^ -(ratio_ & 1)
+        pos += 1
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
+    else:
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
+        pos += 1
+    record: Any = _Leg(symbol_, side_, ratio_, multiplier_)
+    record.__class__ = records.Leg
+    return record, pos
+
+
+_OrderOrigin_BYTES: dict[str, bytes] = {"SIGNAL": SMALL[0], "TICKET": SMALL[1], "HEDGE": SMALL[2], "BOOK": SMALL[3]}
+_OrderOrigin_OF = {
+    0: records.OrderOrigin.SIGNAL,
+    2: records.OrderOrigin.TICKET,
+    4: records.OrderOrigin.HEDGE,
+    6: records.OrderOrigin.BOOK,
+}
+
 
 def put_OrderIntent(record: records.OrderIntent, header: bytes = b"") -> bytes:
     id_ = record.id.encode()
@@ -627,6 +830,15 @@ def put_OrderIntent(record: records.OrderIntent, header: bytes = b"") -> bytes:
                 _v + 0.0 if (_v := record.target) == _v else NAN,
             ),
             long(record.expires_ns),
+            _OrderKind_BYTES[record.kind],
+            long(record.limit_cents),
+            long(record.trigger_cents),
+            _TimeInForce_BYTES[record.time_in_force],
+            array(record.legs, put_Leg),
+            long(record.multiplier),
+            b"\1" if record.bracket else b"\0",
+            _OrderOrigin_BYTES[record.origin],
+            b"\1" if record.parked else b"\0",
         )
     )
 
@@ -649,6 +861,15 @@ class _OrderIntent:
         stop: Any,
         target: Any,
         expires_ns: Any,
+        kind: Any,
+        limit_cents: Any,
+        trigger_cents: Any,
+        time_in_force: Any,
+        legs: Any,
+        multiplier: Any,
+        bracket: Any,
+        origin: Any,
+        parked: Any,
     ) -> None:
         self.id = id
         self.account = account
@@ -663,6 +884,15 @@ class _OrderIntent:
         self.stop = stop
         self.target = target
         self.expires_ns = expires_ns
+        self.kind = kind
+        self.limit_cents = limit_cents
+        self.trigger_cents = trigger_cents
+        self.time_in_force = time_in_force
+        self.legs = legs
+        self.multiplier = multiplier
+        self.bracket = bracket
+        self.origin = origin
+        self.parked = parked
 
 
 def get_OrderIntent(data: bytes, pos: int) -> tuple[records.OrderIntent, int]:
@@ -729,6 +959,35 @@ def get_OrderIntent(data: bytes, pos: int) -> tuple[records.OrderIntent, int]:
     else:
         expires_ns_ = (expires_ns_ >> 1) ^ -(expires_ns_ & 1)
         pos += 1
+    kind_ = _OrderKind_OF[data[pos]]
+    pos += 1
+    limit_cents_ = data[pos]
+    if limit_cents_ > 127:
+        limit_cents_, pos = read_long(data, pos)
+    else:
+        limit_cents_ = (limit_cents_ >> 1) ^ -(limit_cents_ & 1)
+        pos += 1
+    trigger_cents_ = data[pos]
+    if trigger_cents_ > 127:
+        trigger_cents_, pos = read_long(data, pos)
+    else:
+        trigger_cents_ = (trigger_cents_ >> 1) ^ -(trigger_cents_ & 1)
+        pos += 1
+    time_in_force_ = _TimeInForce_OF[data[pos]]
+    pos += 1
+    legs_, pos = read_array(data, pos, 4, get_Leg)
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
+    else:
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
+        pos += 1
+    bracket_ = (False, True)[data[pos]]
+    pos += 1
+    origin_ = _OrderOrigin_OF[data[pos]]
+    pos += 1
+    parked_ = (False, True)[data[pos]]
+    pos += 1
     record: Any = _OrderIntent(
         id_,
         account_,
@@ -743,8 +1002,98 @@ def get_OrderIntent(data: bytes, pos: int) -> tuple[records.OrderIntent, int]:
         stop_,
         target_,
         expires_ns_,
+        kind_,
+        limit_cents_,
+        trigger_cents_,
+        time_in_force_,
+        legs_,
+        multiplier_,
+        bracket_,
+        origin_,
+        parked_,
     )
     record.__class__ = records.OrderIntent
+    return record, pos
+
+
+_OrderStatus_BYTES: dict[str, bytes] = {
+    "FILLED": SMALL[0],
+    "PARTIALLY_FILLED": SMALL[1],
+    "SENT": SMALL[2],
+    "ACKNOWLEDGED": SMALL[3],
+    "CANCELLED": SMALL[4],
+    "REJECTED": SMALL[5],
+    "EXPIRED": SMALL[6],
+    "IN_DOUBT": SMALL[7],
+}
+_OrderStatus_OF = {
+    0: records.OrderStatus.FILLED,
+    2: records.OrderStatus.PARTIALLY_FILLED,
+    4: records.OrderStatus.SENT,
+    6: records.OrderStatus.ACKNOWLEDGED,
+    8: records.OrderStatus.CANCELLED,
+    10: records.OrderStatus.REJECTED,
+    12: records.OrderStatus.EXPIRED,
+    14: records.OrderStatus.IN_DOUBT,
+}
+
+
+def put_LegFill(record: records.LegFill, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            _Side_BYTES[record.side],
+            long(record.quantity),
+            long(record.price_cents),
+            long(record.multiplier),
+        )
+    )
+
+
+class _LegFill:
+    __slots__ = records.LegFill.__slots__
+
+    def __init__(self, symbol: Any, side: Any, quantity: Any, price_cents: Any, multiplier: Any) -> None:
+        self.symbol = symbol
+        self.side = side
+        self.quantity = quantity
+        self.price_cents = price_cents
+        self.multiplier = multiplier
+
+
+def get_LegFill(data: bytes, pos: int) -> tuple[records.LegFill, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    side_ = _Side_OF[data[pos]]
+    pos += 1
+    quantity_ = data[pos]
+    if quantity_ > 127:
+        quantity_, pos = read_long(data, pos)
+    else:
+        quantity_ = (quantity_ >> 1) ^ -(quantity_ & 1)
+        pos += 1
+    price_cents_ = data[pos]
+    if price_cents_ > 127:
+        price_cents_, pos = read_long(data, pos)
+    else:
+        price_cents_ = (price_cents_ >> 1) ^ -(price_cents_ & 1)
+        pos += 1
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
+    else:
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
+        pos += 1
+    record: Any = _LegFill(symbol_, side_, quantity_, price_cents_, multiplier_)
+    record.__class__ = records.LegFill
     return record, pos
 
 
@@ -782,6 +1131,11 @@ def put_Fill(record: records.Fill, header: bytes = b"") -> bytes:
             long(record.expires_ns),
             SMALL[len(reason_)] if len(reason_) < 64 else long(len(reason_)),
             reason_,
+            _OrderStatus_BYTES[record.status],
+            long(record.remaining),
+            long(record.multiplier),
+            array(record.legs, put_LegFill),
+            _OrderOrigin_BYTES[record.origin],
         )
     )
 
@@ -808,6 +1162,11 @@ class _Fill:
         target: Any,
         expires_ns: Any,
         reason: Any,
+        status: Any,
+        remaining: Any,
+        multiplier: Any,
+        legs: Any,
+        origin: Any,
     ) -> None:
         self.id = id
         self.intent_id = intent_id
@@ -826,6 +1185,11 @@ class _Fill:
         self.target = target
         self.expires_ns = expires_ns
         self.reason = reason
+        self.status = status
+        self.remaining = remaining
+        self.multiplier = multiplier
+        self.legs = legs
+        self.origin = origin
 
 
 def get_Fill(data: bytes, pos: int) -> tuple[records.Fill, int]:
@@ -923,6 +1287,23 @@ def get_Fill(data: bytes, pos: int) -> tuple[records.Fill, int]:
         n >>= 1
         pos += 1
     reason_ = data[pos : (pos := pos + n)].decode()
+    status_ = _OrderStatus_OF[data[pos]]
+    pos += 1
+    remaining_ = data[pos]
+    if remaining_ > 127:
+        remaining_, pos = read_long(data, pos)
+    else:
+        remaining_ = (remaining_ >> 1) ^ -(remaining_ & 1)
+        pos += 1
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
+    else:
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
+        pos += 1
+    legs_, pos = read_array(data, pos, 5, get_LegFill)
+    origin_ = _OrderOrigin_OF[data[pos]]
+    pos += 1
     record: Any = _Fill(
         id_,
         intent_id_,
@@ -941,9 +1322,57 @@ def get_Fill(data: bytes, pos: int) -> tuple[records.Fill, int]:
         target_,
         expires_ns_,
         reason_,
+        status_,
+        remaining_,
+        multiplier_,
+        legs_,
+        origin_,
     )
     record.__class__ = records.Fill
     return record, pos
+
+
+_Mode_BYTES: dict[str, bytes] = {"AUTO": SMALL[0], "ASK": SMALL[1], "OFF": SMALL[2]}
+_Mode_OF = {0: records.Mode.AUTO, 2: records.Mode.ASK, 4: records.Mode.OFF}
+
+
+def put_StrategyMode(record: records.StrategyMode, header: bytes = b"") -> bytes:
+    strategy_ = record.strategy.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(strategy_)] if len(strategy_) < 64 else long(len(strategy_)),
+            strategy_,
+            _Mode_BYTES[record.mode],
+        )
+    )
+
+
+class _StrategyMode:
+    __slots__ = records.StrategyMode.__slots__
+
+    def __init__(self, strategy: Any, mode: Any) -> None:
+        self.strategy = strategy
+        self.mode = mode
+
+
+def get_StrategyMode(data: bytes, pos: int) -> tuple[records.StrategyMode, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    strategy_ = data[pos : (pos := pos + n)].decode()
+    mode_ = _Mode_OF[data[pos]]
+    pos += 1
+    record: Any = _StrategyMode(strategy_, mode_)
+    record.__class__ = records.StrategyMode
+    return record, pos
+
+
+_MarginKind_BYTES: dict[str, bytes] = {"CASH": SMALL[0], "REG_T": SMALL[1]}
+_MarginKind_OF = {0: records.MarginKind.CASH, 2: records.MarginKind.REG_T}
 
 
 def put_Mandate(record: records.Mandate, header: bytes = b"") -> bytes:
@@ -971,6 +1400,28 @@ def put_Mandate(record: records.Mandate, header: bytes = b"") -> bytes:
                 _v + 0.0 if (_v := record.fee_per_share_cents) == _v else NAN,
             ),
             long(record.fee_min_cents),
+            array(record.modes, put_StrategyMode),
+            _MarginKind_BYTES[record.margin],
+            _D14.pack(
+                _v + 0.0 if (_v := record.net_notional_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.underlying_notional_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.sector_notional_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.strategy_notional_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.delta_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.gamma_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.vega_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.trade_loss_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.order_notional_usd_max) == _v else NAN,
+                _v + 0.0 if (_v := record.price_band) == _v else NAN,
+                _v + 0.0 if (_v := record.drawdown_reduce) == _v else NAN,
+                _v + 0.0 if (_v := record.drawdown_flatten) == _v else NAN,
+                _v + 0.0 if (_v := record.hedge_band_usd) == _v else NAN,
+                _v + 0.0 if (_v := record.fee_per_contract_cents) == _v else NAN,
+            ),
+            long(record.order_quantity_max),
+            long(record.day_trades_max),
+            array(record.restricted, text),
+            _D1.pack(_v + 0.0 if (_v := record.soft_fraction) == _v else NAN),
         )
     )
 
@@ -995,6 +1446,26 @@ class _Mandate:
         slippage_bps: Any,
         fee_per_share_cents: Any,
         fee_min_cents: Any,
+        modes: Any,
+        margin: Any,
+        net_notional_usd_max: Any,
+        underlying_notional_usd_max: Any,
+        sector_notional_usd_max: Any,
+        strategy_notional_usd_max: Any,
+        delta_usd_max: Any,
+        gamma_usd_max: Any,
+        vega_usd_max: Any,
+        trade_loss_usd_max: Any,
+        order_notional_usd_max: Any,
+        price_band: Any,
+        drawdown_reduce: Any,
+        drawdown_flatten: Any,
+        hedge_band_usd: Any,
+        fee_per_contract_cents: Any,
+        order_quantity_max: Any,
+        day_trades_max: Any,
+        restricted: Any,
+        soft_fraction: Any,
     ) -> None:
         self.account = account
         self.event_ns = event_ns
@@ -1011,6 +1482,26 @@ class _Mandate:
         self.slippage_bps = slippage_bps
         self.fee_per_share_cents = fee_per_share_cents
         self.fee_min_cents = fee_min_cents
+        self.modes = modes
+        self.margin = margin
+        self.net_notional_usd_max = net_notional_usd_max
+        self.underlying_notional_usd_max = underlying_notional_usd_max
+        self.sector_notional_usd_max = sector_notional_usd_max
+        self.strategy_notional_usd_max = strategy_notional_usd_max
+        self.delta_usd_max = delta_usd_max
+        self.gamma_usd_max = gamma_usd_max
+        self.vega_usd_max = vega_usd_max
+        self.trade_loss_usd_max = trade_loss_usd_max
+        self.order_notional_usd_max = order_notional_usd_max
+        self.price_band = price_band
+        self.drawdown_reduce = drawdown_reduce
+        self.drawdown_flatten = drawdown_flatten
+        self.hedge_band_usd = hedge_band_usd
+        self.fee_per_contract_cents = fee_per_contract_cents
+        self.order_quantity_max = order_quantity_max
+        self.day_trades_max = day_trades_max
+        self.restricted = restricted
+        self.soft_fraction = soft_fraction
 
 
 def get_Mandate(data: bytes, pos: int) -> tuple[records.Mandate, int]:
@@ -1059,6 +1550,41 @@ def get_Mandate(data: bytes, pos: int) -> tuple[records.Mandate, int]:
     else:
         fee_min_cents_ = (fee_min_cents_ >> 1) ^ -(fee_min_cents_ & 1)
         pos += 1
+    modes_, pos = read_array(data, pos, 2, get_StrategyMode)
+    margin_ = _MarginKind_OF[data[pos]]
+    pos += 1
+    (
+        net_notional_usd_max_,
+        underlying_notional_usd_max_,
+        sector_notional_usd_max_,
+        strategy_notional_usd_max_,
+        delta_usd_max_,
+        gamma_usd_max_,
+        vega_usd_max_,
+        trade_loss_usd_max_,
+        order_notional_usd_max_,
+        price_band_,
+        drawdown_reduce_,
+        drawdown_flatten_,
+        hedge_band_usd_,
+        fee_per_contract_cents_,
+    ) = _D14.unpack_from(data, pos)
+    pos += 112
+    order_quantity_max_ = data[pos]
+    if order_quantity_max_ > 127:
+        order_quantity_max_, pos = read_long(data, pos)
+    else:
+        order_quantity_max_ = (order_quantity_max_ >> 1) ^ -(order_quantity_max_ & 1)
+        pos += 1
+    day_trades_max_ = data[pos]
+    if day_trades_max_ > 127:
+        day_trades_max_, pos = read_long(data, pos)
+    else:
+        day_trades_max_ = (day_trades_max_ >> 1) ^ -(day_trades_max_ & 1)
+        pos += 1
+    restricted_, pos = read_array(data, pos, 1, read_text)
+    (soft_fraction_,) = _D1.unpack_from(data, pos)
+    pos += 8
     record: Any = _Mandate(
         account_,
         event_ns_,
@@ -1075,6 +1601,26 @@ def get_Mandate(data: bytes, pos: int) -> tuple[records.Mandate, int]:
         slippage_bps_,
         fee_per_share_cents_,
         fee_min_cents_,
+        modes_,
+        margin_,
+        net_notional_usd_max_,
+        underlying_notional_usd_max_,
+        sector_notional_usd_max_,
+        strategy_notional_usd_max_,
+        delta_usd_max_,
+        gamma_usd_max_,
+        vega_usd_max_,
+        trade_loss_usd_max_,
+        order_notional_usd_max_,
+        price_band_,
+        drawdown_reduce_,
+        drawdown_flatten_,
+        hedge_band_usd_,
+        fee_per_contract_cents_,
+        order_quantity_max_,
+        day_trades_max_,
+        restricted_,
+        soft_fraction_,
     )
     record.__class__ = records.Mandate
     return record, pos
@@ -1369,6 +1915,379 @@ def get_OptionFrame(data: bytes, pos: int) -> tuple[records.OptionFrame, int]:
     return record, pos
 
 
+def put_OptionMark(record: records.OptionMark, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    underlying_ = record.underlying.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            SMALL[len(underlying_)] if len(underlying_) < 64 else long(len(underlying_)),
+            underlying_,
+            long(record.event_ns),
+            long(record.expiry_ns),
+            _D2.pack(_v + 0.0 if (_v := record.bid) == _v else NAN, _v + 0.0 if (_v := record.ask) == _v else NAN),
+            long(record.bid_size),
+            long(record.ask_size),
+            _D15.pack(
+                _v + 0.0 if (_v := record.last) == _v else NAN,
+                _v + 0.0 if (_v := record.spot) == _v else NAN,
+                _v + 0.0 if (_v := record.forward) == _v else NAN,
+                _v + 0.0 if (_v := record.rate) == _v else NAN,
+                _v + 0.0 if (_v := record.dividends) == _v else NAN,
+                _v + 0.0 if (_v := record.theoretical) == _v else NAN,
+                _v + 0.0 if (_v := record.iv) == _v else NAN,
+                _v + 0.0 if (_v := record.delta) == _v else NAN,
+                _v + 0.0 if (_v := record.gamma) == _v else NAN,
+                _v + 0.0 if (_v := record.vega) == _v else NAN,
+                _v + 0.0 if (_v := record.theta) == _v else NAN,
+                _v + 0.0 if (_v := record.rho) == _v else NAN,
+                _v + 0.0 if (_v := record.vanna) == _v else NAN,
+                _v + 0.0 if (_v := record.volga) == _v else NAN,
+                _v + 0.0 if (_v := record.charm) == _v else NAN,
+            ),
+            long(record.bits),
+            _D1.pack(_v + 0.0 if (_v := record.quality) == _v else NAN),
+            long(record.surface_ns),
+        )
+    )
+
+
+class _OptionMark:
+    __slots__ = records.OptionMark.__slots__
+
+    def __init__(
+        self,
+        symbol: Any,
+        underlying: Any,
+        event_ns: Any,
+        expiry_ns: Any,
+        bid: Any,
+        ask: Any,
+        bid_size: Any,
+        ask_size: Any,
+        last: Any,
+        spot: Any,
+        forward: Any,
+        rate: Any,
+        dividends: Any,
+        theoretical: Any,
+        iv: Any,
+        delta: Any,
+        gamma: Any,
+        vega: Any,
+        theta: Any,
+        rho: Any,
+        vanna: Any,
+        volga: Any,
+        charm: Any,
+        bits: Any,
+        quality: Any,
+        surface_ns: Any,
+    ) -> None:
+        self.symbol = symbol
+        self.underlying = underlying
+        self.event_ns = event_ns
+        self.expiry_ns = expiry_ns
+        self.bid = bid
+        self.ask = ask
+        self.bid_size = bid_size
+        self.ask_size = ask_size
+        self.last = last
+        self.spot = spot
+        self.forward = forward
+        self.rate = rate
+        self.dividends = dividends
+        self.theoretical = theoretical
+        self.iv = iv
+        self.delta = delta
+        self.gamma = gamma
+        self.vega = vega
+        self.theta = theta
+        self.rho = rho
+        self.vanna = vanna
+        self.volga = volga
+        self.charm = charm
+        self.bits = bits
+        self.quality = quality
+        self.surface_ns = surface_ns
+
+
+def get_OptionMark(data: bytes, pos: int) -> tuple[records.OptionMark, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    underlying_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    expiry_ns_ = data[pos]
+    if expiry_ns_ > 127:
+        expiry_ns_, pos = read_long(data, pos)
+    else:
+        expiry_ns_ = (expiry_ns_ >> 1) ^ -(expiry_ns_ & 1)
+        pos += 1
+    (
+        bid_,
+        ask_,
+    ) = _D2.unpack_from(data, pos)
+    pos += 16
+    bid_size_ = data[pos]
+    if bid_size_ > 127:
+        bid_size_, pos = read_long(data, pos)
+    else:
+        bid_size_ = (bid_size_ >> 1) ^ -(bid_size_ & 1)
+        pos += 1
+    ask_size_ = data[pos]
+    if ask_size_ > 127:
+        ask_size_, pos = read_long(data, pos)
+    else:
+        ask_size_ = (ask_size_ >> 1) ^ -(ask_size_ & 1)
+        pos += 1
+    (
+        last_,
+        spot_,
+        forward_,
+        rate_,
+        dividends_,
+        theoretical_,
+        iv_,
+        delta_,
+        gamma_,
+        vega_,
+        theta_,
+        rho_,
+        vanna_,
+        volga_,
+        charm_,
+    ) = _D15.unpack_from(data, pos)
+    pos += 120
+    bits_ = data[pos]
+    if bits_ > 127:
+        bits_, pos = read_long(data, pos)
+    else:
+        bits_ = (bits_ >> 1) ^ -(bits_ & 1)
+        pos += 1
+    (quality_,) = _D1.unpack_from(data, pos)
+    pos += 8
+    surface_ns_ = data[pos]
+    if surface_ns_ > 127:
+        surface_ns_, pos = read_long(data, pos)
+    else:
+        surface_ns_ = (surface_ns_ >> 1) ^ -(surface_ns_ & 1)
+        pos += 1
+    record: Any = _OptionMark(
+        symbol_,
+        underlying_,
+        event_ns_,
+        expiry_ns_,
+        bid_,
+        ask_,
+        bid_size_,
+        ask_size_,
+        last_,
+        spot_,
+        forward_,
+        rate_,
+        dividends_,
+        theoretical_,
+        iv_,
+        delta_,
+        gamma_,
+        vega_,
+        theta_,
+        rho_,
+        vanna_,
+        volga_,
+        charm_,
+        bits_,
+        quality_,
+        surface_ns_,
+    )
+    record.__class__ = records.OptionMark
+    return record, pos
+
+
+def put_OrderTicket(record: records.OrderTicket, header: bytes = b"") -> bytes:
+    id_ = record.id.encode()
+    account_ = record.account.encode()
+    symbol_ = record.symbol.encode()
+    reason_ = record.reason.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(id_)] if len(id_) < 64 else long(len(id_)),
+            id_,
+            SMALL[len(account_)] if len(account_) < 64 else long(len(account_)),
+            account_,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            long(record.event_ns),
+            _Side_BYTES[record.side],
+            long(record.quantity),
+            _OrderKind_BYTES[record.kind],
+            long(record.limit_cents),
+            long(record.trigger_cents),
+            _TimeInForce_BYTES[record.time_in_force],
+            array(record.legs, put_Leg),
+            long(record.multiplier),
+            b"\1" if record.bracket else b"\0",
+            _D2.pack(_v + 0.0 if (_v := record.stop) == _v else NAN, _v + 0.0 if (_v := record.target) == _v else NAN),
+            SMALL[len(reason_)] if len(reason_) < 64 else long(len(reason_)),
+            reason_,
+        )
+    )
+
+
+class _OrderTicket:
+    __slots__ = records.OrderTicket.__slots__
+
+    def __init__(
+        self,
+        id: Any,
+        account: Any,
+        symbol: Any,
+        event_ns: Any,
+        side: Any,
+        quantity: Any,
+        kind: Any,
+        limit_cents: Any,
+        trigger_cents: Any,
+        time_in_force: Any,
+        legs: Any,
+        multiplier: Any,
+        bracket: Any,
+        stop: Any,
+        target: Any,
+        reason: Any,
+    ) -> None:
+        self.id = id
+        self.account = account
+        self.symbol = symbol
+        self.event_ns = event_ns
+        self.side = side
+        self.quantity = quantity
+        self.kind = kind
+        self.limit_cents = limit_cents
+        self.trigger_cents = trigger_cents
+        self.time_in_force = time_in_force
+        self.legs = legs
+        self.multiplier = multiplier
+        self.bracket = bracket
+        self.stop = stop
+        self.target = target
+        self.reason = reason
+
+
+def get_OrderTicket(data: bytes, pos: int) -> tuple[records.OrderTicket, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    id_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    account_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    side_ = _Side_OF[data[pos]]
+    pos += 1
+    quantity_ = data[pos]
+    if quantity_ > 127:
+        quantity_, pos = read_long(data, pos)
+    else:
+        quantity_ = (quantity_ >> 1) ^ -(quantity_ & 1)
+        pos += 1
+    kind_ = _OrderKind_OF[data[pos]]
+    pos += 1
+    limit_cents_ = data[pos]
+    if limit_cents_ > 127:
+        limit_cents_, pos = read_long(data, pos)
+    else:
+        limit_cents_ = (limit_cents_ >> 1) ^ -(limit_cents_ & 1)
+        pos += 1
+    trigger_cents_ = data[pos]
+    if trigger_cents_ > 127:
+        trigger_cents_, pos = read_long(data, pos)
+    else:
+        trigger_cents_ = (trigger_cents_ >> 1) ^ -(trigger_cents_ & 1)
+        pos += 1
+    time_in_force_ = _TimeInForce_OF[data[pos]]
+    pos += 1
+    legs_, pos = read_array(data, pos, 4, get_Leg)
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
+    else:
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
+        pos += 1
+    bracket_ = (False, True)[data[pos]]
+    pos += 1
+    (
+        stop_,
+        target_,
+    ) = _D2.unpack_from(data, pos)
+    pos += 16
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    reason_ = data[pos : (pos := pos + n)].decode()
+    record: Any = _OrderTicket(
+        id_,
+        account_,
+        symbol_,
+        event_ns_,
+        side_,
+        quantity_,
+        kind_,
+        limit_cents_,
+        trigger_cents_,
+        time_in_force_,
+        legs_,
+        multiplier_,
+        bracket_,
+        stop_,
+        target_,
+        reason_,
+    )
+    record.__class__ = records.OrderTicket
+    return record, pos
+
+
 def put_Reject(record: records.Reject, header: bytes = b"") -> bytes:
     stage_ = record.stage.encode()
     reason_ = record.reason.encode()
@@ -1652,6 +2571,221 @@ def get_RiskReport(data: bytes, pos: int) -> tuple[records.RiskReport, int]:
         positions_,
     )
     record.__class__ = records.RiskReport
+    return record, pos
+
+
+_SettlementKind_BYTES: dict[str, bytes] = {
+    "EXPIRY": SMALL[0],
+    "EXERCISE": SMALL[1],
+    "ASSIGNMENT": SMALL[2],
+    "CASH": SMALL[3],
+    "DIVIDEND": SMALL[4],
+    "SPLIT": SMALL[5],
+}
+_SettlementKind_OF = {
+    0: records.SettlementKind.EXPIRY,
+    2: records.SettlementKind.EXERCISE,
+    4: records.SettlementKind.ASSIGNMENT,
+    6: records.SettlementKind.CASH,
+    8: records.SettlementKind.DIVIDEND,
+    10: records.SettlementKind.SPLIT,
+}
+
+
+def put_Transfer(record: records.Transfer, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            long(record.quantity),
+            long(record.amount_cents),
+            long(record.multiplier),
+        )
+    )
+
+
+class _Transfer:
+    __slots__ = records.Transfer.__slots__
+
+    def __init__(self, symbol: Any, quantity: Any, amount_cents: Any, multiplier: Any) -> None:
+        self.symbol = symbol
+        self.quantity = quantity
+        self.amount_cents = amount_cents
+        self.multiplier = multiplier
+
+
+def get_Transfer(data: bytes, pos: int) -> tuple[records.Transfer, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    quantity_ = data[pos]
+    if quantity_ > 127:
+        quantity_, pos = read_long(data, pos)
+    else:
+        quantity_ = (quantity_ >> 1) ^ -(quantity_ & 1)
+        pos += 1
+    amount_cents_ = data[pos]
+    if amount_cents_ > 127:
+        amount_cents_, pos = read_long(data, pos)
+    else:
+        amount_cents_ = (amount_cents_ >> 1) ^ -(amount_cents_ & 1)
+        pos += 1
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
+    else:
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
+        pos += 1
+    record: Any = _Transfer(symbol_, quantity_, amount_cents_, multiplier_)
+    record.__class__ = records.Transfer
+    return record, pos
+
+
+def put_Settlement(record: records.Settlement, header: bytes = b"") -> bytes:
+    id_ = record.id.encode()
+    account_ = record.account.encode()
+    symbol_ = record.symbol.encode()
+    text_ = record.text.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(id_)] if len(id_) < 64 else long(len(id_)),
+            id_,
+            SMALL[len(account_)] if len(account_) < 64 else long(len(account_)),
+            account_,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            long(record.event_ns),
+            _SettlementKind_BYTES[record.kind],
+            long(record.quantity),
+            long(record.price_cents),
+            array(record.transfers, put_Transfer),
+            b"\1" if record.carries else b"\0",
+            long(record.cash_cents),
+            long(record.fee_cents),
+            SMALL[len(text_)] if len(text_) < 64 else long(len(text_)),
+            text_,
+        )
+    )
+
+
+class _Settlement:
+    __slots__ = records.Settlement.__slots__
+
+    def __init__(
+        self,
+        id: Any,
+        account: Any,
+        symbol: Any,
+        event_ns: Any,
+        kind: Any,
+        quantity: Any,
+        price_cents: Any,
+        transfers: Any,
+        carries: Any,
+        cash_cents: Any,
+        fee_cents: Any,
+        text: Any,
+    ) -> None:
+        self.id = id
+        self.account = account
+        self.symbol = symbol
+        self.event_ns = event_ns
+        self.kind = kind
+        self.quantity = quantity
+        self.price_cents = price_cents
+        self.transfers = transfers
+        self.carries = carries
+        self.cash_cents = cash_cents
+        self.fee_cents = fee_cents
+        self.text = text
+
+
+def get_Settlement(data: bytes, pos: int) -> tuple[records.Settlement, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    id_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    account_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    kind_ = _SettlementKind_OF[data[pos]]
+    pos += 1
+    quantity_ = data[pos]
+    if quantity_ > 127:
+        quantity_, pos = read_long(data, pos)
+    else:
+        quantity_ = (quantity_ >> 1) ^ -(quantity_ & 1)
+        pos += 1
+    price_cents_ = data[pos]
+    if price_cents_ > 127:
+        price_cents_, pos = read_long(data, pos)
+    else:
+        price_cents_ = (price_cents_ >> 1) ^ -(price_cents_ & 1)
+        pos += 1
+    transfers_, pos = read_array(data, pos, 4, get_Transfer)
+    carries_ = (False, True)[data[pos]]
+    pos += 1
+    cash_cents_ = data[pos]
+    if cash_cents_ > 127:
+        cash_cents_, pos = read_long(data, pos)
+    else:
+        cash_cents_ = (cash_cents_ >> 1) ^ -(cash_cents_ & 1)
+        pos += 1
+    fee_cents_ = data[pos]
+    if fee_cents_ > 127:
+        fee_cents_, pos = read_long(data, pos)
+    else:
+        fee_cents_ = (fee_cents_ >> 1) ^ -(fee_cents_ & 1)
+        pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    text_ = data[pos : (pos := pos + n)].decode()
+    record: Any = _Settlement(
+        id_,
+        account_,
+        symbol_,
+        event_ns_,
+        kind_,
+        quantity_,
+        price_cents_,
+        transfers_,
+        carries_,
+        cash_cents_,
+        fee_cents_,
+        text_,
+    )
+    record.__class__ = records.Settlement
     return record, pos
 
 
@@ -2258,6 +3392,45 @@ _Decision_BYTES: dict[str, bytes] = {"APPROVE": SMALL[0], "CUT": SMALL[1], "REFU
 _Decision_OF = {0: records.Decision.APPROVE, 2: records.Decision.CUT, 4: records.Decision.REFUSE}
 
 
+def put_Figure(record: records.Figure, header: bytes = b"") -> bytes:
+    name_ = record.name.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(name_)] if len(name_) < 64 else long(len(name_)),
+            name_,
+            _D2.pack(_v + 0.0 if (_v := record.value) == _v else NAN, _v + 0.0 if (_v := record.limit) == _v else NAN),
+        )
+    )
+
+
+class _Figure:
+    __slots__ = records.Figure.__slots__
+
+    def __init__(self, name: Any, value: Any, limit: Any) -> None:
+        self.name = name
+        self.value = value
+        self.limit = limit
+
+
+def get_Figure(data: bytes, pos: int) -> tuple[records.Figure, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    name_ = data[pos : (pos := pos + n)].decode()
+    (
+        value_,
+        limit_,
+    ) = _D2.unpack_from(data, pos)
+    pos += 16
+    record: Any = _Figure(name_, value_, limit_)
+    record.__class__ = records.Figure
+    return record, pos
+
+
 def put_Verdict(record: records.Verdict, header: bytes = b"") -> bytes:
     rule_ = record.rule.encode()
     return b"".join(
@@ -2272,6 +3445,9 @@ def put_Verdict(record: records.Verdict, header: bytes = b"") -> bytes:
             array(record.reasons, text),
             long(record.equity_cents),
             _D1.pack(_v + 0.0 if (_v := record.gross_notional_usd) == _v else NAN),
+            array(record.figures, put_Figure),
+            long(record.margin_cents),
+            long(record.buying_power_cents),
         )
     )
 
@@ -2289,6 +3465,9 @@ class _Verdict:
         reasons: Any,
         equity_cents: Any,
         gross_notional_usd: Any,
+        figures: Any,
+        margin_cents: Any,
+        buying_power_cents: Any,
     ) -> None:
         self.intent = intent
         self.event_ns = event_ns
@@ -2298,6 +3477,9 @@ class _Verdict:
         self.reasons = reasons
         self.equity_cents = equity_cents
         self.gross_notional_usd = gross_notional_usd
+        self.figures = figures
+        self.margin_cents = margin_cents
+        self.buying_power_cents = buying_power_cents
 
 
 def get_Verdict(data: bytes, pos: int) -> tuple[records.Verdict, int]:
@@ -2332,8 +3514,31 @@ def get_Verdict(data: bytes, pos: int) -> tuple[records.Verdict, int]:
         pos += 1
     (gross_notional_usd_,) = _D1.unpack_from(data, pos)
     pos += 8
+    figures_, pos = read_array(data, pos, 17, get_Figure)
+    margin_cents_ = data[pos]
+    if margin_cents_ > 127:
+        margin_cents_, pos = read_long(data, pos)
+    else:
+        margin_cents_ = (margin_cents_ >> 1) ^ -(margin_cents_ & 1)
+        pos += 1
+    buying_power_cents_ = data[pos]
+    if buying_power_cents_ > 127:
+        buying_power_cents_, pos = read_long(data, pos)
+    else:
+        buying_power_cents_ = (buying_power_cents_ >> 1) ^ -(buying_power_cents_ & 1)
+        pos += 1
     record: Any = _Verdict(
-        intent_, event_ns_, decision_, quantity_, rule_, reasons_, equity_cents_, gross_notional_usd_
+        intent_,
+        event_ns_,
+        decision_,
+        quantity_,
+        rule_,
+        reasons_,
+        equity_cents_,
+        gross_notional_usd_,
+        figures_,
+        margin_cents_,
+        buying_power_cents_,
     )
     record.__class__ = records.Verdict
     return record, pos
@@ -2392,9 +3597,61 @@ def get_Version(data: bytes, pos: int) -> tuple[records.Version, int]:
     return record, pos
 
 
+def put_Watch(record: records.Watch, header: bytes = b"") -> bytes:
+    symbol_ = record.symbol.encode()
+    contract_ = record.contract.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            SMALL[len(contract_)] if len(contract_) < 64 else long(len(contract_)),
+            contract_,
+            long(record.event_ns),
+        )
+    )
+
+
+class _Watch:
+    __slots__ = records.Watch.__slots__
+
+    def __init__(self, symbol: Any, contract: Any, event_ns: Any) -> None:
+        self.symbol = symbol
+        self.contract = contract
+        self.event_ns = event_ns
+
+
+def get_Watch(data: bytes, pos: int) -> tuple[records.Watch, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    contract_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    record: Any = _Watch(symbol_, contract_, event_ns_)
+    record.__class__ = records.Watch
+    return record, pos
+
+
 ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Alert: (put_Alert, header_of("Alert")),
+    records.Approval: (put_Approval, header_of("Approval")),
     records.BarFrame: (put_BarFrame, header_of("BarFrame")),
+    records.Cancel: (put_Cancel, header_of("Cancel")),
     records.ChainFrame: (put_ChainFrame, header_of("ChainFrame")),
     records.Control: (put_Control, header_of("Control")),
     records.FeatureFrame: (put_FeatureFrame, header_of("FeatureFrame")),
@@ -2404,17 +3661,23 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Mark: (put_Mark, header_of("Mark")),
     records.MarketEvent: (put_MarketEvent, header_of("MarketEvent")),
     records.OptionFrame: (put_OptionFrame, header_of("OptionFrame")),
+    records.OptionMark: (put_OptionMark, header_of("OptionMark")),
+    records.OrderTicket: (put_OrderTicket, header_of("OrderTicket")),
     records.Reject: (put_Reject, header_of("Reject")),
     records.RiskReport: (put_RiskReport, header_of("RiskReport")),
+    records.Settlement: (put_Settlement, header_of("Settlement")),
     records.Signal: (put_Signal, header_of("Signal")),
     records.SurfaceFrame: (put_SurfaceFrame, header_of("SurfaceFrame")),
     records.TickFrame: (put_TickFrame, header_of("TickFrame")),
     records.Verdict: (put_Verdict, header_of("Verdict")),
     records.Version: (put_Version, header_of("Version")),
+    records.Watch: (put_Watch, header_of("Watch")),
 }
 DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Alert": get_Alert,
+    "Approval": get_Approval,
     "BarFrame": get_BarFrame,
+    "Cancel": get_Cancel,
     "ChainFrame": get_ChainFrame,
     "Control": get_Control,
     "FeatureFrame": get_FeatureFrame,
@@ -2424,11 +3687,15 @@ DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Mark": get_Mark,
     "MarketEvent": get_MarketEvent,
     "OptionFrame": get_OptionFrame,
+    "OptionMark": get_OptionMark,
+    "OrderTicket": get_OrderTicket,
     "Reject": get_Reject,
     "RiskReport": get_RiskReport,
+    "Settlement": get_Settlement,
     "Signal": get_Signal,
     "SurfaceFrame": get_SurfaceFrame,
     "TickFrame": get_TickFrame,
     "Verdict": get_Verdict,
     "Version": get_Version,
+    "Watch": get_Watch,
 }

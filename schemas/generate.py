@@ -107,6 +107,16 @@ def python_type(schema: Any, frame: bool) -> str:
     return str(schema["name"])
 
 
+def python_default(schema: Any, value: Any) -> str:
+    """Return the expression of a field's default: scalars, symbols of enums, and empty arrays."""
+    kind = python_type(schema, frame=False)
+    if isinstance(value, list):
+        if value:
+            raise ValueError(f"an array's default must be empty, was {value}")
+        return "()"
+    return f"{kind}.{value}" if isinstance(value, str) and kind != "str" else repr(value)
+
+
 def render() -> str:
     """Return the text of records.py."""
     schemas = load()
@@ -149,7 +159,7 @@ def render_record(schema: dict[str, Any], owner: str) -> list[str]:
     for field in schema["fields"]:
         default = ""
         if "default" in field:
-            default = f" = {field['default']!r}"
+            default = f" = {python_default(field['type'], field['default'])}"
         fields.append(f"    {field['name']}: {python_type(field['type'], frame)}{default}")
     eq = "(frozen=True, slots=True, eq=False)" if frame else "(frozen=True, slots=True)"
     doc = [*wrapped(f'"""{schema["doc"]}'), ""]

@@ -27,6 +27,24 @@ class Alert:
     limit: float
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's answer to a parked order.
+
+    account: Name of the account.
+    event_ns: Nanoseconds since 1970 UTC. 0: at its place in the log.
+    order_id: The parked order.
+    approved: Whether it is to be sent.
+    reason: Why, for the audit.
+    """
+
+    account: str
+    event_ns: int
+    order_id: str
+    approved: bool
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BarFrame:
     """Consecutive bars of one underlying from a source that has no ticks, as columns of equal length n >= 1.
@@ -57,6 +75,22 @@ class BarFrame:
     volume: NDArray[np.int64]
     bid: NDArray[np.float64]
     ask: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """An order is to be cancelled, as far as it still works.
+
+    account: Name of the account.
+    event_ns: Nanoseconds since 1970 UTC. 0: at its place in the log.
+    order_id: The order (id of its OrderIntent); empty: all of the account.
+    reason: Why, for the audit.
+    """
+
+    account: str
+    event_ns: int
+    order_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,12 +178,14 @@ class Control:
     event_ns: Nanoseconds since 1970 UTC; 0: at its place in the log.
     action: What to do.
     reason: Why, for the audit.
+    flatten: HALT: the emergency stop: working orders are cancelled and all that is held is closed.
     """
 
     account: str
     event_ns: int
     action: ControlAction
     reason: str
+    flatten: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,16 +247,58 @@ class Purpose(StrEnum):
     FLATTEN = "FLATTEN"
 
 
+class OrderKind(StrEnum):
+    """LIMIT: at limit_cents or better. STOP: a market order once the price has reached trigger_cents. STOP_LIMIT: a
+    limit order from then on."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+
+
+class TimeInForce(StrEnum):
+    """GTC: until cancelled. DAY: until the session's close."""
+
+    GTC = "GTC"
+    DAY = "DAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One instrument of a combination.
+
+    symbol: Ticker or OSI symbol.
+    side: Side of this leg where the combination is bought.
+    ratio: Contracts or shares of this leg in one combination, > 0.
+    multiplier: Shares that its price is for: 100 of most options, 1 of shares.
+    """
+
+    symbol: str
+    side: Side
+    ratio: int
+    multiplier: int
+
+
+class OrderOrigin(StrEnum):
+    """SIGNAL: a signal's. TICKET: a person's. HEDGE: a hedging rule's. BOOK: of what happened to a position."""
+
+    SIGNAL = "SIGNAL"
+    TICKET = "TICKET"
+    HEDGE = "HEDGE"
+    BOOK = "BOOK"
+
+
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
     """What sizing wants to do for an account.
 
     id: 16 hex digits: hash of account, signal, purpose, event time and ordinal.
     account: Name of the account.
-    symbol: Ticker.
+    symbol: Ticker or OSI symbol; a combination's underlying.
     event_ns: Nanoseconds since 1970 UTC.
     side: Side.
-    quantity: Shares, > 0.
+    quantity: Shares, contracts or combinations, > 0.
     purpose: Why.
     signal_id: The signal behind it.
     strategy: The strategy behind it.
@@ -228,6 +306,16 @@ class OrderIntent:
     stop: The position's stop, quote currency.
     target: The position's target, quote currency.
     expires_ns: The signal's expiry instant.
+    kind: How it meets the market.
+    limit_cents: LIMIT, STOP_LIMIT: cents a share (a combination's: of one, of all legs by their ratios; what it
+        brings is negative), at most where bought, at least where sold.
+    trigger_cents: STOP, STOP_LIMIT: cents a share.
+    time_in_force: How long it works.
+    legs: A combination's, >= 2, with symbol the underlying and side BUY; empty: symbol itself is traded.
+    multiplier: Shares that the price of symbol is for: 100 of most options, 1 of shares and combinations.
+    bracket: Once filled, the venue works exits at target (limit) and stop (stop) of which one cancels the other.
+    origin: Whose idea it is.
+    parked: Waits for a person's Approval: judged, but not sent.
     """
 
     id: str
@@ -243,20 +331,61 @@ class OrderIntent:
     stop: float
     target: float
     expires_ns: int
+    kind: OrderKind = OrderKind.MARKET
+    limit_cents: int = 0
+    trigger_cents: int = 0
+    time_in_force: TimeInForce = TimeInForce.GTC
+    legs: tuple[Leg, ...] = ()
+    multiplier: int = 1
+    bracket: bool = False
+    origin: OrderOrigin = OrderOrigin.SIGNAL
+    parked: bool = False
+
+
+class OrderStatus(StrEnum):
+    """The order's state after this, as a broker names it. SENT: on its way. ACKNOWLEDGED: it works. IN_DOUBT:
+    whether it arrived is not known."""
+
+    FILLED = "FILLED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    SENT = "SENT"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    IN_DOUBT = "IN_DOUBT"
+
+
+@dataclass(frozen=True, slots=True)
+class LegFill:
+    """What one leg of a combination did.
+
+    symbol: Ticker or OSI symbol.
+    side: Side.
+    quantity: Shares or contracts, > 0.
+    price_cents: Cents a share.
+    multiplier: Shares that its price is for.
+    """
+
+    symbol: str
+    side: Side
+    quantity: int
+    price_cents: int
+    multiplier: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
     """What a venue did for an order.
 
-    id: 16 hex digits: hash of intent and ordinal.
+    id: 16 hex digits: hash of order and ordinal.
     intent_id: The order.
     account: Name of the account.
-    symbol: Ticker.
+    symbol: Ticker or OSI symbol; a combination's underlying.
     event_ns: Nanoseconds since 1970 UTC.
     side: Side.
-    quantity: Shares; 0: the order ended unfilled (reason says why).
-    price_cents: Price of a share, cents.
+    quantity: Shares, contracts or combinations of this fill; 0: none (status and reason say why).
+    price_cents: Cents a share; of a combination net, negative where it brought money.
     fee_cents: Fee, cents.
     slippage_cents: Given away against the quote, cents, all shares.
     purpose: The order's purpose.
@@ -265,7 +394,12 @@ class Fill:
     stop: As in the order.
     target: As in the order.
     expires_ns: As in the order.
-    reason: Why it ended unfilled; else empty.
+    reason: Why it ended without being filled whole; else empty.
+    status: State of the order.
+    remaining: Of the order's quantity, what still works; 0: the order has ended.
+    multiplier: Shares that price_cents is for: 100 of most options.
+    legs: A combination's, all of them at once; then symbol is the underlying, and price_cents the net of one.
+    origin: As in the order.
     """
 
     id: str
@@ -285,6 +419,39 @@ class Fill:
     target: float
     expires_ns: int
     reason: str = ""
+    status: OrderStatus = OrderStatus.FILLED
+    remaining: int = 0
+    multiplier: int = 1
+    legs: tuple[LegFill, ...] = ()
+    origin: OrderOrigin = OrderOrigin.SIGNAL
+
+
+class Mode(StrEnum):
+    """AUTO: orders are sent. ASK: each waits for a person. OFF: none is made."""
+
+    AUTO = "AUTO"
+    ASK = "ASK"
+    OFF = "OFF"
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyMode:
+    """What may be done for a strategy.
+
+    strategy: Name; empty: all that are not named.
+    mode: How.
+    """
+
+    strategy: str
+    mode: Mode
+
+
+class MarginKind(StrEnum):
+    """CASH: all is paid in full, nothing is short but what cash or shares secure. REG_T: the rules of the risk
+    stage's margin tables."""
+
+    CASH = "CASH"
+    REG_T = "REG_T"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +473,26 @@ class Mandate:
     slippage_bps: Paper venue: given away on each fill, basis points of price.
     fee_per_share_cents: Paper venue: fee a share, cents.
     fee_min_cents: Paper venue: least fee of an order, cents.
+    modes: By strategy; one that is not named is AUTO.
+    margin: Kind of account.
+    net_notional_usd_max: Limit of long less short, of all underlyings, by delta; 0: none, as for all that follow.
+    underlying_notional_usd_max: Limit of one underlying's shares and options, by delta.
+    sector_notional_usd_max: Limit of one sector's, by delta.
+    strategy_notional_usd_max: Limit of one strategy's, by delta.
+    delta_usd_max: Limit of the account's delta times spot.
+    gamma_usd_max: Limit of its gamma times spot squared over 100: change of delta_usd for 1 % of spot.
+    vega_usd_max: Limit of its vega for 1 % of volatility.
+    trade_loss_usd_max: Limit of what one order can lose: to its stop, or a defined-risk combination's worst.
+    order_notional_usd_max: Limit of one order's size, by delta.
+    price_band: Largest distance of a limit from the market, as a share of it.
+    drawdown_reduce: Fall from peak equity, 0 to 1, from which opening orders are cut to half.
+    drawdown_flatten: Fall from peak equity, 0 to 1, at which all is closed.
+    hedge_band_usd: delta_usd of an underlying's options and shares beyond which it is hedged.
+    fee_per_contract_cents: Paper venue: fee a contract, cents.
+    order_quantity_max: Limit of one order's shares or contracts.
+    day_trades_max: Limit of day trades in five sessions while equity is below the least of the margin rules.
+    restricted: Underlyings in which nothing is opened.
+    soft_fraction: Share of a limit from which a person is told.
     """
 
     account: str
@@ -323,6 +510,26 @@ class Mandate:
     slippage_bps: float
     fee_per_share_cents: float
     fee_min_cents: int
+    modes: tuple[StrategyMode, ...] = ()
+    margin: MarginKind = MarginKind.REG_T
+    net_notional_usd_max: float = 0.0
+    underlying_notional_usd_max: float = 0.0
+    sector_notional_usd_max: float = 0.0
+    strategy_notional_usd_max: float = 0.0
+    delta_usd_max: float = 0.0
+    gamma_usd_max: float = 0.0
+    vega_usd_max: float = 0.0
+    trade_loss_usd_max: float = 0.0
+    order_notional_usd_max: float = 0.0
+    price_band: float = 0.0
+    drawdown_reduce: float = 0.0
+    drawdown_flatten: float = 0.0
+    hedge_band_usd: float = 0.0
+    fee_per_contract_cents: float = 0.0
+    order_quantity_max: int = 0
+    day_trades_max: int = 0
+    restricted: tuple[str, ...] = ()
+    soft_fraction: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +633,106 @@ class OptionFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionMark:
+    """The market of one watched contract at an instant, as accounts are valued and their risk is measured by it.
+
+    symbol: OSI symbol.
+    underlying: Ticker of the underlying.
+    event_ns: Nanoseconds since 1970 UTC.
+    expiry_ns: When the contract expires, nanoseconds since 1970 UTC.
+    bid: Quote currency a share, NaN where there is none.
+    ask: Quote currency a share, NaN where there is none.
+    bid_size: Contracts.
+    ask_size: Contracts.
+    last: Last trade of the day, quote currency a share; NaN before the first.
+    spot: The underlying's price that figures are reckoned at, quote currency.
+    forward: Of the expiry, quote currency; NaN before it is known.
+    rate: Zero rate to expiry, continuous, per 1.00 and per year.
+    dividends: Cash a share that goes ex before expiry, quote currency.
+    theoretical: Value at the surface's volatility, quote currency a share; NaN without a surface.
+    iv: Implied volatility of the middle, per 1.00 and per sqrt(year); NaN where there is none.
+    delta: Per 1.00 of spot; NaN where there is none, as all greeks.
+    gamma: Change of delta per 1.00 of spot.
+    vega: Per 1.00 of volatility.
+    theta: Per year.
+    rho: Per 1.00 of rate.
+    vanna: Change of delta per 1.00 of volatility.
+    volga: Change of vega per 1.00 of volatility.
+    charm: Change of delta per year.
+    bits: What is wrong with the quote, bits of streams.options.QuoteBits; 0: nothing.
+    quality: Of quote and figures, 0 to 1.
+    surface_ns: Instant of the surface that forward, rate and theoretical value are of; 0: none yet.
+    """
+
+    symbol: str
+    underlying: str
+    event_ns: int
+    expiry_ns: int
+    bid: float
+    ask: float
+    bid_size: int
+    ask_size: int
+    last: float
+    spot: float
+    forward: float
+    rate: float
+    dividends: float
+    theoretical: float
+    iv: float
+    delta: float
+    gamma: float
+    vega: float
+    theta: float
+    rho: float
+    vanna: float
+    volga: float
+    charm: float
+    bits: int
+    quality: float
+    surface_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTicket:
+    """A person's order, on its way to sizing.
+
+    id: 16 hex digits, the ticket's own; the order's id is a hash of it.
+    account: Name of the account.
+    symbol: Ticker or OSI symbol; a combination's underlying.
+    event_ns: Nanoseconds since 1970 UTC. 0: at its place in the log.
+    side: Side; BUY of a combination.
+    quantity: Shares, contracts or combinations, > 0.
+    kind: As in OrderIntent, and so all that follows.
+    limit_cents: Cents.
+    trigger_cents: Cents.
+    time_in_force: How long it works.
+    legs: A combination's legs.
+    multiplier: Shares that the price of symbol is for.
+    bracket: Whether exits at target and stop follow a fill.
+    stop: Quote currency, NaN for none.
+    target: Quote currency, NaN for none.
+    reason: Why, for the audit.
+    """
+
+    id: str
+    account: str
+    symbol: str
+    event_ns: int
+    side: Side
+    quantity: int
+    kind: OrderKind
+    limit_cents: int
+    trigger_cents: int
+    time_in_force: TimeInForce
+    legs: tuple[Leg, ...]
+    multiplier: int
+    bracket: bool
+    stop: float
+    target: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """A record that a stage or source could not use.
 
@@ -495,6 +802,68 @@ class RiskReport:
     net_notional_usd: float
     halted: bool
     positions: tuple[PositionReport, ...]
+
+
+class SettlementKind(StrEnum):
+    """EXPIRY: it expired without value. CASH: the contract was settled in cash. SPLIT: shares and contracts are
+    others now."""
+
+    EXPIRY = "EXPIRY"
+    EXERCISE = "EXERCISE"
+    ASSIGNMENT = "ASSIGNMENT"
+    CASH = "CASH"
+    DIVIDEND = "DIVIDEND"
+    SPLIT = "SPLIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A change of one position.
+
+    symbol: Ticker or OSI symbol.
+    quantity: Shares or contracts that come (> 0) or go (< 0).
+    amount_cents: Paid for them (> 0) or received (< 0), cents, before what they carry of another position's cost.
+    multiplier: Shares that a price of symbol is for.
+    """
+
+    symbol: str
+    quantity: int
+    amount_cents: int
+    multiplier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What happened to a position without an order: an event in the life of an option, or a corporate action.
+
+    id: 16 hex digits: hash of account, symbol, kind and event time.
+    account: Name of the account.
+    symbol: OSI symbol or ticker that it happened to.
+    event_ns: Nanoseconds since 1970 UTC.
+    kind: What happened.
+    quantity: Contracts or shares of symbol that it happened to, negative when short.
+    price_cents: Cents a share: strike of an exercise or assignment, settlement value of CASH, amount of a DIVIDEND;
+        else 0.
+    transfers: Changes of positions, in order.
+    carries: Whether the cost of what the first transfer closes goes into the others (exercise, assignment, splits),
+        or is realised.
+    cash_cents: What the account receives (> 0) or pays (< 0), cents, fees not counted.
+    fee_cents: Fee, cents.
+    text: One sentence for people.
+    """
+
+    id: str
+    account: str
+    symbol: str
+    event_ns: int
+    kind: SettlementKind
+    quantity: int
+    price_cents: int
+    transfers: tuple[Transfer, ...]
+    carries: bool
+    cash_cents: int
+    fee_cents: int
+    text: str = ""
 
 
 class Direction(StrEnum):
@@ -711,6 +1080,20 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A rule's figure and its limit.
+
+    name: Rule and figure, for example vega_usd.
+    value: With the order, every working order in its worst case.
+    limit: Its limit.
+    """
+
+    name: str
+    value: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Risk's answer to one OrderIntent, with all the venue needs.
 
@@ -722,6 +1105,9 @@ class Verdict:
     reasons: Each rule that objected, with its figures.
     equity_cents: Equity when judged, cents.
     gross_notional_usd: Gross notional with working orders filled, when judged.
+    figures: What rules measured, in their order.
+    margin_cents: Margin required with the order, cents; 0 where it was not reckoned.
+    buying_power_cents: Buying power left after the order, cents; 0 where it was not reckoned.
     """
 
     intent: OrderIntent
@@ -732,6 +1118,9 @@ class Verdict:
     reasons: tuple[str, ...]
     equity_cents: int
     gross_notional_usd: float
+    figures: tuple[Figure, ...] = ()
+    margin_cents: int = 0
+    buying_power_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -748,9 +1137,25 @@ class Version:
     params: str
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody holds or wants to trade a contract: from here on accounts are told of it, until it expires.
+
+    symbol: Ticker of the underlying.
+    contract: OSI symbol.
+    event_ns: Nanoseconds since 1970 UTC. 0: at its place in the log.
+    """
+
+    symbol: str
+    contract: str
+    event_ns: int
+
+
 Record = (
     Alert
+    | Approval
     | BarFrame
+    | Cancel
     | ChainFrame
     | Control
     | FeatureFrame
@@ -760,33 +1165,48 @@ Record = (
     | Mark
     | MarketEvent
     | OptionFrame
+    | OptionMark
+    | OrderTicket
     | Reject
     | RiskReport
+    | Settlement
     | Signal
     | SurfaceFrame
     | TickFrame
     | Verdict
     | Version
+    | Watch
 )
 RECORDS: dict[str, type] = {
     "Alert": Alert,
+    "Approval": Approval,
     "BarFrame": BarFrame,
+    "Cancel": Cancel,
     "ChainFrame": ChainFrame,
     "Control": Control,
     "FeatureFrame": FeatureFrame,
+    "Leg": Leg,
     "OrderIntent": OrderIntent,
+    "LegFill": LegFill,
     "Fill": Fill,
+    "StrategyMode": StrategyMode,
     "Mandate": Mandate,
     "Mark": Mark,
     "MarketEvent": MarketEvent,
     "OptionFrame": OptionFrame,
+    "OptionMark": OptionMark,
+    "OrderTicket": OrderTicket,
     "Reject": Reject,
     "PositionReport": PositionReport,
     "RiskReport": RiskReport,
+    "Transfer": Transfer,
+    "Settlement": Settlement,
     "Evidence": Evidence,
     "Signal": Signal,
     "SurfaceFrame": SurfaceFrame,
     "TickFrame": TickFrame,
+    "Figure": Figure,
     "Verdict": Verdict,
     "Version": Version,
+    "Watch": Watch,
 }

@@ -62,17 +62,21 @@ _COMPACTED = MappingProxyType(
         "delete.retention.ms": str(_DAY_MS),
     }
 )
-_PASSED_ON = ("Mark", "Fill", "Control", "Mandate")
+PASSED_ON = ("Mark", "OptionMark", "MarketEvent", "Fill", "Settlement", "Cancel", "Control", "Mandate")
+"""What each stage of the order path passes on, in order, for the next to know."""
 
 _DATA = (
     Topic("market.ticks", "underlying", ("TickFrame", "BarFrame", "OptionFrame", "MarketEvent", "Version"), _kept(7)),
     Topic(
-        "features", "underlying", ("FeatureFrame", "ChainFrame", "SurfaceFrame", "MarketEvent", "Version"), _kept(30)
+        "features",
+        "underlying",
+        ("FeatureFrame", "ChainFrame", "SurfaceFrame", "MarketEvent", "Watch", "Version"),
+        _kept(30),
     ),
     Topic("signals", "underlying", ("Signal", "Version"), _kept(365)),
-    Topic("book", "account", ("Signal", *_PASSED_ON, "Version"), _kept(365)),
-    Topic("orders", "account", ("OrderIntent", *_PASSED_ON, "Version"), _kept(365)),
-    Topic("verdicts", "account", ("Verdict", *_PASSED_ON, "Version"), _kept(None)),
+    Topic("book", "account", ("Signal", "OrderTicket", "Approval", *PASSED_ON, "Version"), _kept(365)),
+    Topic("orders", "account", ("OrderIntent", *PASSED_ON, "Version"), _kept(365)),
+    Topic("verdicts", "account", ("Verdict", *PASSED_ON, "Version"), _kept(None)),
     Topic("risk", "account", ("RiskReport", "Alert", "Version"), _kept(365)),
 )
 _REJECTS = (

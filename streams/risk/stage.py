@@ -12,17 +12,22 @@ from typing import Any
 
 from schemas.records import (
     Alert,
+    Cancel,
     Control,
     ControlAction,
     Decision,
     Fill,
     Mandate,
     Mark,
+    MarketEvent,
+    OptionMark,
     OrderIntent,
     Record,
+    Settlement,
     Side,
     Verdict,
 )
+from schemas.topics import PASSED_ON
 from streams.book.checks import check_fill, check_intent, check_mandate, check_mark
 from streams.book.ledger import apply_fill, quantity_of
 from streams.book.money import dollars_of
@@ -36,7 +41,6 @@ from streams.stage import Emit, Step
 
 VERDICTS = "verdicts"
 RISK = "risk"
-FORWARDS = ("Mark", "Fill", "Control", "Mandate")
 SECOND_NS = 1_000_000_000
 
 
@@ -68,7 +72,7 @@ NONE = Index(())
 
 def make(params: Params, partition: int, partitions: int) -> PureFold:
     """Return the fold of one partition."""
-    return PureFold(advance, params, STATE, forwards=FORWARDS, forward_topic=VERDICTS)
+    return PureFold(advance, params, STATE, forwards=PASSED_ON, forward_topic=VERDICTS)
 
 
 def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
@@ -83,6 +87,8 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
+    if isinstance(record, OptionMark | MarketEvent | Settlement | Cancel):
+        return Step({}, ())
     raise unexpected("risk", record)
 
 

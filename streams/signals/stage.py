@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from schemas.records import Direction, Evidence, FeatureFrame, Grade, MarketEvent, Priority, Record, Signal
+from schemas.records import Direction, Evidence, FeatureFrame, Grade, MarketEvent, Priority, Record, Signal, Watch
 from streams.checks import bad, not_negative, positive, positive_or_unknown, unexpected
 from streams.fold import PureFold
 from streams.signals.bar import Bar, BarReader
@@ -137,7 +137,7 @@ def advance(state: Mapping[str, Any], record: Record | Bar, params: Params) -> S
     """Return the signals of a frame's bars, and what they change."""
     if isinstance(record, Bar):
         return _advanced(state, record.interval_ns, (record.row,), params)
-    if isinstance(record, MarketEvent):
+    if isinstance(record, MarketEvent | Watch):
         return Step({}, ())
     if not isinstance(record, FeatureFrame):
         raise unexpected("signals", record)

@@ -11,18 +11,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.records import (
+    Cancel,
     Control,
     ControlAction,
     Direction,
     Fill,
     Mandate,
     Mark,
+    MarketEvent,
+    OptionMark,
     OrderIntent,
     Purpose,
     Record,
+    Settlement,
     Side,
     Signal,
 )
+from schemas.topics import PASSED_ON
 from streams.book.checks import check_fill, check_mandate, check_mark, check_signal
 from streams.book.ledger import equity_cents
 from streams.book.money import cents_up
@@ -36,7 +41,6 @@ from streams.sizing.sizer import Request
 from streams.stage import Emit, Step
 
 TOPIC = "orders"
-FORWARDS = ("Mark", "Fill", "Control", "Mandate")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ NONE = Index(())
 
 def make(params: Params, partition: int, partitions: int) -> PureFold:
     """Return the fold of one partition."""
-    return PureFold(advance, params, STATE, forwards=FORWARDS, forward_topic=TOPIC)
+    return PureFold(advance, params, STATE, forwards=PASSED_ON, forward_topic=TOPIC)
 
 
 def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
@@ -88,6 +92,8 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
+    if isinstance(record, OptionMark | MarketEvent | Settlement | Cancel):
+        return Step({}, ())
     raise unexpected("sizing", record)
 
 

@@ -14,15 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.records import (
+    Cancel,
     Control,
     ControlAction,
     Decision,
     Fill,
     Mandate,
     Mark,
+    MarketEvent,
+    OptionMark,
     OrderIntent,
     Purpose,
     Record,
+    Settlement,
     Side,
     Verdict,
 )
@@ -94,6 +98,8 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_mandate(state, record)
     if isinstance(record, Fill):  # news of this venue's own making, on its way round
         check_fill(record)
+        return Step({}, ())
+    if isinstance(record, OptionMark | MarketEvent | Settlement | Cancel):
         return Step({}, ())
     raise unexpected("venue", record)
 

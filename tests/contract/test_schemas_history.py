@@ -20,6 +20,15 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = sorted(ids.LOCK)
 
 
+def _common(of: Any, other: Any) -> Any:
+    """Return what a datum has in fields that another one has too, at any depth."""
+    if isinstance(of, dict):
+        return {name: _common(value, other[name]) for name, value in of.items() if name in other}
+    if isinstance(of, list) and len(of) == len(other):
+        return [_common(one, two) for one, two in zip(of, other, strict=True)]
+    return of
+
+
 def problem(written: dict[str, Any], reading: dict[str, Any]) -> str:
     """Why a reader of one schema cannot read what is written with another; empty where it can."""
     writer = fastavro.parse_schema(written, named_schemas={})
@@ -43,8 +52,7 @@ def problem(written: dict[str, Any], reading: dict[str, Any]) -> str:
         except Exception as error:  # fastavro raises many kinds
             failures.append(f"{type(error).__name__}: {error}")
             return
-        kept = {name: value for name, value in datum.items() if name in back}
-        if repr(canonical({name: back[name] for name in kept})) != repr(canonical(kept)):
+        if repr(canonical(_common(back, datum))) != repr(canonical(_common(datum, back))):
             failures.append("a value changed")
 
     read()
