@@ -139,10 +139,13 @@ def with_order(account: Account, intent: OrderIntent, quantity: int) -> Account:
     return replace(account, working={**account.working, intent.id: order})
 
 
-def without_order(account: Account, order_id: str) -> Account:
-    """Return the account after an order has ended."""
-    if order_id not in account.working:
+def after_news(account: Account, order_id: str, remaining: int) -> Account:
+    """Return the account after a venue's news of an order: so much of it still works; 0: it has ended."""
+    order = account.working.get(order_id)
+    if order is None:
         return account
+    if remaining:
+        return replace(account, working={**account.working, order_id: replace(order, quantity=remaining)})
     return replace(account, working={key: order for key, order in account.working.items() if key != order_id})
 
 

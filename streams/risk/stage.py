@@ -216,7 +216,7 @@ def _judged(view: OrderView) -> tuple[int, str, tuple[str, ...]]:
 def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
     check_fill(fill)
     account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns, state)
-    account = accounts.without_order(account, fill.intent_id)
+    account = accounts.after_news(account, fill.intent_id, fill.remaining)
     if not fill.quantity:
         return Step({f"account/{fill.account}": account}, ())
     account, alerts = _watched(replace(account, ledger=apply_fill(account.ledger, fill)), state)

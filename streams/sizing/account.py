@@ -64,12 +64,13 @@ def without_trade(account: Account, reason: str) -> Account:
 
 
 def after_fill(account: Account, fill: Fill) -> Account:
-    """Return the account after a fill: cash and position, the bracket of what is held now, and no order under way.
+    """Return the account after a fill: cash and position, the bracket of what is held now, and the order under way
+    as long as the venue says that something of it remains.
 
     A fill that sizing did not ask for changes cash and position too: the ledger is what the venue says.
     """
     working = account.working
-    if working.get(fill.symbol) == fill.intent_id:
+    if not fill.remaining and working.get(fill.symbol) == fill.intent_id:
         working = {symbol: order for symbol, order in working.items() if symbol != fill.symbol}
     holding = account.holdings.get(fill.symbol)
     if fill.quantity:

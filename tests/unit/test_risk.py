@@ -9,6 +9,7 @@ from schemas.records import (
     Control,
     ControlAction,
     Decision,
+    OrderStatus,
     PositionReport,
     Purpose,
     Record,
@@ -245,6 +246,19 @@ def test_a_fill_without_shares_only_ends_its_order() -> None:
     assert run(fill("1", quantity=0)) == []
     account = run.state["account/paper"]
     assert (account.working, account.ledger.cash_cents) == ({}, 10_000_000)
+
+
+def test_an_order_counts_until_nothing_of_it_remains() -> None:
+    """A part that has filled counts as held, the rest as working; an acknowledgement changes nothing."""
+    run = started(mark())
+    run(intent(quantity=100))
+    run(fill(quantity=0, remaining=100, status=OrderStatus.ACKNOWLEDGED))
+    assert run.state["account/paper"].working["1"].quantity == 100
+    run(fill(quantity=60, remaining=40, status=OrderStatus.PARTIALLY_FILLED))
+    account = run.state["account/paper"]
+    assert (account.working["1"].quantity, account.ledger.positions["SPY"].quantity) == (40, 60)
+    run(fill(quantity=40))
+    assert run.state["account/paper"].working == {}
 
 
 def test_positions_without_a_mark_count_at_cost() -> None:

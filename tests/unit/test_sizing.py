@@ -188,6 +188,19 @@ def test_an_order_that_ended_unfilled_frees_the_symbol() -> None:
     assert len(run(signal(second=2))) == 1
 
 
+def test_a_part_of_an_order_frees_nothing() -> None:
+    """Until the venue says that nothing remains, the order works; then the stop that was passed meanwhile counts."""
+    run = started(mark())
+    (order,) = run(signal())
+    for quantity, remaining in ((0, order.quantity), (order.quantity - 1, 1)):
+        run(fill(order.id, quantity=quantity, remaining=remaining, signal_id=order.signal_id))
+        assert run.state["account/paper"].working == {"SPY": order.id}
+    assert run(mark(second=2, price=98.0)) == []
+    (leaving,) = run(fill(order.id, quantity=1, signal_id=order.signal_id))
+    assert (leaving.quantity, leaving.purpose) == (order.quantity, Purpose.STOP)
+    assert run.state["account/paper"].working == {"SPY": leaving.id}
+
+
 @pytest.mark.parametrize(
     ("side", "touch", "purpose"),
     [
