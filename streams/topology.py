@@ -39,6 +39,7 @@ STAGES: tuple[Stage, ...] = (
         ("orders",),
         "streams.sizing.stage:make",
         "streams.sizing.stage:Params",
+        layout=2,
         nice=ORDER_NICE,
         pace_s=ORDER_PACE_SECONDS,
     ),

@@ -10,7 +10,9 @@ from aiots.config import Config, ConfigError, load_config
 from aiots.console import WorldOption, fail
 
 if TYPE_CHECKING:
-    from schemas.records import Control, Mandate
+    from schemas.records import Approval, Cancel, Control, Mandate, OrderTicket, Watch
+
+    Inbox = Approval | Cancel | Control | Mandate | OrderTicket | Watch
 
 Account = Annotated[str, typer.Argument(help="Name of the account.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
@@ -25,9 +27,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(control, name="control")
 
 
-def halt(account: Account, reason: Reason, world: WorldOption = None) -> None:
+def halt(
+    account: Account,
+    reason: Reason,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Emergency stop: cancel what works, close all that is held.")
+    ] = False,
+    world: WorldOption = None,
+) -> None:
     """Let an account open nothing more; what it holds is still closed by its stops, targets and expiries."""
-    _control("HALT", account, reason, load_config(world=world))
+    _control("HALT", account, reason, load_config(world=world), flatten=flatten)
 
 
 def resume(account: Account, reason: Reason, world: WorldOption = None) -> None:
@@ -49,40 +58,42 @@ def mandate(world: WorldOption = None) -> None:
         typer.echo(f"mandate of {record.account}: {place}")
 
 
-def _control(action: str, account: str, reason: str, config: Config) -> None:
+def _control(action: str, account: str, reason: str, config: Config, *, flatten: bool = False) -> None:
     from schemas.records import Control, ControlAction
 
     if account not in config.accounts:
         fail(f"unknown account {account!r}; accounts are {', '.join(config.accounts)}")
     if not reason.strip():
         fail("--reason must say why")
-    record = Control(account=account, event_ns=0, action=ControlAction(action), reason=reason)
+    record = Control(account=account, event_ns=0, action=ControlAction(action), reason=reason, flatten=flatten)
     (place,) = publish(config.kafka, config.world, config.partitions, (record,))
     typer.echo(f"{action.lower()} of {account}: {place}")
 
 
-def publish(kafka: Mapping[str, str], world: str, partitions: int, records: Sequence["Control | Mandate"]) -> list[str]:
-    """Append records that name an account to their inbox; return each one's topic and id once the broker has all.
+def publish(kafka: Mapping[str, str], world: str, partitions: int, records: Sequence["Inbox"]) -> list[str]:
+    """Append records of a person to the log; return each one's topic and id once the broker has all.
 
-    One call is one session: its origin is new, so its ids are newer than none and older than none.
+    What names an account goes into its inbox (`book`), a Watch to its underlying (`features`). One call is one session:
+    its origin is new, so its ids are newer than none and older than none.
     """
     from schemas import wire
+    from schemas.records import Watch
     from schemas.topics import full_name, partition_of
     from streams.log.ids import Place, RecordId, headers_of
     from streams.log.producer import BrokenLogError, LogProducer, client_name
 
-    topic, session = full_name(world, "book"), f"{time.time_ns():x}"
-    before: dict[int, Place] = {}
+    session = f"{time.time_ns():x}"
+    before: dict[tuple[str, int], Place] = {}
     written = []
     try:
         producer = LogProducer(kafka, client_name("control"), silence_seconds_max=10.0)
         for sequence, record in enumerate(records):
-            account = record.account
-            partition = partition_of(account, partitions)
+            logical, key = ("features", record.symbol) if isinstance(record, Watch) else ("book", record.account)
+            topic, partition = full_name(world, logical), partition_of(key, partitions)
             record_id = RecordId(f"control/{session}/{partition}", sequence, 0)
-            headers = headers_of(record_id, before.get(partition))
-            producer.send(topic, partition, account.encode(), wire.encode(record), headers)
-            before[partition] = record_id.place
+            headers = headers_of(record_id, before.get((topic, partition)))
+            producer.send(topic, partition, key.encode(), wire.encode(record), headers)
+            before[topic, partition] = record_id.place
             written.append(f"{topic}/{partition} {record_id}")
         producer.flush()
     except BrokenLogError as error:

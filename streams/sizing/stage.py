@@ -1,43 +1,55 @@
-"""Sizing: turns an account's inbox into orders. Entries from signals, exits from marks; what the next stage must know
-(Mark, Fill, Control, Mandate) is passed on first, byte for byte.
+"""Sizing: turns an account's inbox into orders. Entries from signals and tickets, exits from marks, hedges from deltas;
+what the next stage must know (PASSED_ON) is passed on first, byte for byte.
 
-No-trade reasons, counted per account: not_followed, halted, busy, expired, passed (the price has left the bracket),
-no_equity, and those of the sizing rule. No entry is sized above equity: nothing is bought with borrowed money here.
+No-trade reasons, counted per account: not_followed (not a strategy of the account, or its mode is OFF), halted, busy,
+expired, passed (the price has left the bracket), no_equity, not_approved, and those of the sizing rule. No entry of a
+signal is sized above equity: nothing is bought with borrowed money here.
 """
 
-import hashlib
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.records import (
+    Approval,
     Cancel,
     Control,
     ControlAction,
-    Direction,
     Fill,
     Mandate,
     Mark,
     MarketEvent,
     OptionMark,
     OrderIntent,
+    OrderTicket,
     Purpose,
     Record,
     Settlement,
-    Side,
     Signal,
 )
 from schemas.topics import PASSED_ON
-from streams.book.checks import check_fill, check_mandate, check_mark, check_signal
-from streams.book.ledger import equity_cents
-from streams.book.money import cents_up
+from streams.book.checks import (
+    check_approval,
+    check_cancel,
+    check_fill,
+    check_mandate,
+    check_mark,
+    check_option_mark,
+    check_settlement,
+    check_signal,
+    check_ticket,
+)
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.sizing import account as accounts
-from streams.sizing.account import Account, Holding
-from streams.sizing.market import Market, Seen, after_mark, executable, value_cents, volatility_annual
+from streams.sizing import flatten, tickets
+from streams.sizing.account import Account
+from streams.sizing.entries import entry, leaving
+from streams.sizing.hedge import hedge
+from streams.sizing.market import Market, Seen, after_mark
+from streams.sizing.quotes import Contract, after_option_mark, equity_cents
 from streams.sizing.rules import RULES
-from streams.sizing.sizer import Request
 from streams.stage import Emit, Step
 
 TOPIC = "orders"
@@ -71,7 +83,7 @@ class Index:
     names: tuple[str, ...]
 
 
-STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market}
+STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "contract": Contract}
 NONE = Index(())
 
 
@@ -84,22 +96,31 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     """Return the orders that a record of the inbox makes, and what it changes."""
     if isinstance(record, Mark):
         return _on_mark(state, record, params)
+    if isinstance(record, OptionMark):
+        return _on_option_mark(state, record)
     if isinstance(record, Signal):
         return _on_signal(state, record, params)
     if isinstance(record, Fill):
         return _on_fill(state, record)
+    if isinstance(record, Settlement):
+        return _on_settlement(state, record)
+    if isinstance(record, OrderTicket):
+        return _on_ticket(state, record)
+    if isinstance(record, Approval):
+        return _on_approval(state, record)
+    if isinstance(record, Cancel):
+        return _on_cancel(state, record)
     if isinstance(record, Control):
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
-    if isinstance(record, OptionMark | MarketEvent | Settlement | Cancel):
+    if isinstance(record, MarketEvent):
         return Step({}, ())
     raise unexpected("sizing", record)
 
 
-def intent_id(account: str, signal_id: str, purpose: Purpose, event_ns: int, ordinal: int) -> str:
-    """Return the 16 hex digits that name an order."""
-    return hashlib.sha256(f"{account}|{signal_id}|{purpose}|{event_ns}|{ordinal}".encode()).hexdigest()[:16]
+def _emit(order: OrderIntent) -> Emit:
+    return Emit(TOPIC, order.account, order)
 
 
 def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
@@ -107,41 +128,81 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
     key = f"market/{mark.symbol}"
     market = after_mark(state.get(key), mark, params.decay, params.pause_s, params.recent_marks_max)
     changed: dict[str, Any] = {key: market}
-    outputs = []
-    seen = Seen(mark.event_ns, mark.high, mark.low)
+    outputs: list[Emit] = []
     for name in state.get("index", NONE).names:
-        account: Account = state[f"account/{name}"]
-        holding = account.holdings.get(mark.symbol)
-        if holding is None or mark.symbol in account.working:
-            continue
-        purpose = holding.leaving or accounts.reason_to_leave(holding, seen, mark.event_ns)
-        if purpose is not None:
-            changed[f"account/{name}"], emit = _leave(account, mark.symbol, holding, purpose, market)
-            outputs.append(emit)
+        before: Account = state[f"account/{name}"]
+        holding = before.holdings.get(mark.symbol)
+        account = before
+        orders: list[OrderIntent] = []
+        if before.parked:
+            account = _without_late(account, mark.symbol, mark.event_ns)
+        if before.ledger.positions and _watches(before):
+            account, orders = _acted(account, mark.symbol, mark.symbol, mark.event_ns, _with(state, key, market))
+        if holding is not None and not account.flatten and not accounts.is_working(account, mark.symbol):
+            seen = Seen(mark.event_ns, mark.high, mark.low)
+            purpose = holding.leaving or accounts.reason_to_leave(holding, seen, mark.event_ns)
+            if purpose is not None:
+                account, order = leaving(account, mark.symbol, holding, purpose, market)
+                orders = [*orders, order]
+        if account is not before:
+            changed[f"account/{name}"] = account
+            outputs += [_emit(order) for order in orders]
     return Step(changed, outputs)
 
 
-def _leave(account: Account, symbol: str, holding: Holding, purpose: Purpose, market: Market) -> tuple[Account, Emit]:
-    name = account.mandate.account
-    side = Side.SELL if holding.quantity > 0 else Side.BUY
-    price = executable(market, side)
-    intent = OrderIntent(
-        id=intent_id(name, holding.signal_id, purpose, market.event_ns, account.orders),
-        account=name,
-        symbol=symbol,
-        event_ns=market.event_ns,
-        side=side,
-        quantity=abs(holding.quantity),
-        purpose=purpose,
-        signal_id=holding.signal_id,
-        strategy=holding.strategy,
-        reference=price if price == price else holding.stop,
-        stop=holding.stop,
-        target=holding.target,
-        expires_ns=holding.expires_ns,
-    )
-    holdings = {**account.holdings, symbol: replace(holding, leaving=purpose)}
-    return accounts.with_order(replace(account, holdings=holdings), intent), Emit(TOPIC, name, intent)
+def _on_option_mark(state: Mapping[str, Any], mark: OptionMark) -> Step:
+    check_option_mark(mark)
+    key = f"contract/{mark.symbol}"
+    contract = after_option_mark(state.get(key), mark)
+    changed: dict[str, Any] = {key: contract}
+    outputs: list[Emit] = []
+    for name in state.get("index", NONE).names:
+        before: Account = state[f"account/{name}"]
+        if not (before.ledger.positions and _watches(before)):
+            continue
+        account, orders = _acted(before, mark.symbol, mark.underlying, mark.event_ns, _with(state, key, contract))
+        if account is not before:
+            changed[f"account/{name}"] = account
+            outputs += [_emit(order) for order in orders]
+    return Step(changed, outputs)
+
+
+def _with(state: Mapping[str, Any], key: str, value: Any) -> Mapping[str, Any]:
+    """Return the state with one key's newest value."""
+    return ChainMap({key: value}, state)  # type: ignore[arg-type]  # only read
+
+
+def _watches(account: Account) -> bool:
+    """Return whether marks mean more to an account than its brackets."""
+    return bool(account.flatten or account.mandate.drawdown_flatten or account.mandate.hedge_band_usd)
+
+
+def _acted(
+    account: Account, symbol: str, underlying: str, event_ns: int, state: Mapping[str, Any]
+) -> tuple[Account, list[OrderIntent]]:
+    """Return the account after the emergency stop and the hedge have looked at a mark, and their orders."""
+    peak, reason = flatten.breached(account, state)
+    if peak != account.peak_cents:
+        account = replace(account, peak_cents=peak)
+    if account.flatten:
+        return flatten.closing(account, state, event_ns, only=symbol)
+    if reason:
+        return flatten.closing(_stopped(account, reason), state, event_ns)
+    order = hedge(account, state, underlying)
+    return (account, []) if order is None else (accounts.with_order(account, order), [order])
+
+
+def _stopped(account: Account, reason: str) -> Account:
+    """Return the account in its emergency stop: nothing waits for a person any more."""
+    return replace(account, halted=account.halted or reason, flatten=reason, parked={})
+
+
+def _without_late(account: Account, symbol: str, event_ns: int) -> Account:
+    """Return the account without orders of a symbol that nobody has answered in time."""
+    late = [intent for intent in account.parked.values() if intent.symbol == symbol and event_ns >= intent.expires_ns]
+    for intent in late:
+        account = accounts.without_trade(accounts.without_parked(account, intent.id), "not_answered")
+    return account
 
 
 def _on_signal(state: Mapping[str, Any], signal: Signal, params: Params) -> Step:
@@ -150,91 +211,76 @@ def _on_signal(state: Mapping[str, Any], signal: Signal, params: Params) -> Step
     outputs = []
     for name in state.get("index", NONE).names:
         account: Account = state[f"account/{name}"]
-        found = _entry(state, account, signal, params)
+        found = entry(state, account, signal, params)
         if isinstance(found, str):
             changed[f"account/{name}"] = accounts.without_trade(account, found)
         else:
             changed[f"account/{name}"] = accounts.with_order(account, found)
-            outputs.append(Emit(TOPIC, name, found))
+            outputs.append(_emit(found))
     return Step(changed, outputs)
-
-
-def _entry(state: Mapping[str, Any], account: Account, signal: Signal, params: Params) -> OrderIntent | str:
-    """Return the order that opens a position on a signal, or why there is none."""
-    mandate, symbol = account.mandate, signal.symbol
-    if mandate.strategies and signal.strategy not in mandate.strategies:
-        return "not_followed"
-    if account.halted:
-        return "halted"
-    if symbol in account.holdings or symbol in account.working:
-        return "busy"
-    market: Market | None = state.get(f"market/{symbol}")
-    side = Side.BUY if signal.direction is Direction.LONG else Side.SELL
-    event_ns, price = signal.event_ns, signal.entry
-    if market is not None and market.event_ns > event_ns:
-        newest = executable(market, side)
-        event_ns, price = market.event_ns, newest if newest == newest else price
-    if event_ns >= signal.expires_ns:
-        return "expired"
-    low, high = sorted((signal.stop, signal.target))
-    if not low < price < high:
-        return "passed"
-    equity = _equity(state, account)
-    if equity <= 0:
-        return "no_equity"
-    price_cents = cents_up(price)
-    volatility = volatility_annual(market, params.samples_min) if market is not None else float("nan")
-    size = RULES[mandate.sizing](Request(equity, price_cents, cents_up(abs(price - signal.stop)), volatility, mandate))
-    quantity = min(size.quantity, equity // price_cents)
-    if quantity < 1:
-        return size.reason or "below_one_share"
-    return OrderIntent(
-        id=intent_id(mandate.account, signal.id, Purpose.ENTRY, event_ns, account.orders),
-        account=mandate.account,
-        symbol=symbol,
-        event_ns=event_ns,
-        side=side,
-        quantity=quantity,
-        purpose=Purpose.ENTRY,
-        signal_id=signal.id,
-        strategy=signal.strategy,
-        reference=price,
-        stop=signal.stop,
-        target=signal.target,
-        expires_ns=signal.expires_ns,
-    )
-
-
-def _equity(state: Mapping[str, Any], account: Account) -> int:
-    prices = {symbol: value_cents(state.get(f"market/{symbol}")) for symbol in account.ledger.positions}
-    return equity_cents(account.ledger, {symbol: price for symbol, price in prices.items() if price is not None})
 
 
 def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
     check_fill(fill)
-    key = f"account/{fill.account}"
-    if key not in state:
-        raise bad("fill.account", repr(fill.account), "an account with a mandate")
-    account = accounts.after_fill(state[key], fill)
+    account = accounts.after_fill(_account(state, "fill", fill.account), fill)
     market: Market | None = state.get(f"market/{fill.symbol}")
     holding = account.holdings.get(fill.symbol)
-    if market is None or holding is None or fill.symbol in account.working or holding.leaving:
-        return Step({key: account}, ())
+    if account.flatten:
+        # What an order of before the stop has brought is closed at once; one that was to close waits for a mark.
+        if fill.remaining or fill.purpose is Purpose.FLATTEN:
+            return _step(account, ())
+        return _step(*flatten.closing(account, state, fill.event_ns))
+    if market is None or holding is None or accounts.is_working(account, fill.symbol) or holding.leaving:
+        return _step(account, ())
     # Marks may have come while the fill was under way: their trades count against the bracket all the same.
     for seen in market.recent:
         purpose = accounts.reason_to_leave(holding, seen, market.event_ns)
         if purpose is not None:
-            account, emit = _leave(account, fill.symbol, holding, purpose, market)
-            return Step({key: account}, (emit,))
-    return Step({key: account}, ())
+            account, order = leaving(account, fill.symbol, holding, purpose, market)
+            return _step(account, (order,))
+    return _step(account, ())
+
+
+def _on_settlement(state: Mapping[str, Any], settlement: Settlement) -> Step:
+    check_settlement(settlement)
+    account = accounts.after_settlement(_account(state, "settlement", settlement.account), settlement)
+    if account.flatten:
+        return _step(*flatten.closing(account, state, settlement.event_ns))
+    return _step(account, ())
+
+
+def _on_ticket(state: Mapping[str, Any], ticket: OrderTicket) -> Step:
+    check_ticket(ticket)
+    account = _account(state, "ticket", ticket.account)
+    order = tickets.order_of(account, ticket, state)
+    return _step(accounts.with_order(account, order), (order,))
+
+
+def _on_approval(state: Mapping[str, Any], approval: Approval) -> Step:
+    check_approval(approval)
+    account, order = tickets.answered(_account(state, "approval", approval.account), approval, state)
+    return _step(account, () if order is None else (order,))
+
+
+def _on_cancel(state: Mapping[str, Any], cancel: Cancel) -> Step:
+    """A parked order is dropped here; one that works is the venue's to cancel, and its Fill says so."""
+    check_cancel(cancel)
+    account = _account(state, "cancel", cancel.account)
+    for order_id in list(account.parked):
+        if cancel.order_id in ("", order_id):
+            account = accounts.without_trade(accounts.without_parked(account, order_id), "cancelled")
+    return _step(account, ())
 
 
 def _on_control(state: Mapping[str, Any], control: Control) -> Step:
-    key = f"account/{control.account}"
-    if key not in state:
-        raise bad("control.account", repr(control.account), "an account with a mandate")
-    halted = (control.reason or "by hand") if control.action is ControlAction.HALT else ""
-    return Step({key: replace(state[key], halted=halted)}, ())
+    account = _account(state, "control", control.account)
+    if control.action is ControlAction.RESUME:
+        peak = max(1, equity_cents(state, account.ledger))
+        return _step(replace(account, halted="", flatten="", peak_cents=peak), ())
+    reason = control.reason or "by hand"
+    if not control.flatten:
+        return _step(replace(account, halted=reason), ())
+    return _step(*flatten.closing(_stopped(replace(account, halted=reason), reason), state, control.event_ns))
 
 
 def _on_mandate(state: Mapping[str, Any], mandate: Mandate) -> Step:
@@ -246,3 +292,14 @@ def _on_mandate(state: Mapping[str, Any], mandate: Mandate) -> Step:
         return Step({key: replace(state[key], mandate=mandate)}, ())
     names = tuple(sorted((*state.get("index", NONE).names, mandate.account)))
     return Step({key: accounts.opened(mandate), "index": Index(names)}, ())
+
+
+def _step(account: Account, orders: Iterable[OrderIntent]) -> Step:
+    return Step({f"account/{account.mandate.account}": account}, [_emit(order) for order in orders])
+
+
+def _account(state: Mapping[str, Any], what: str, name: str) -> Account:
+    account: Account | None = state.get(f"account/{name}")
+    if account is None:
+        raise bad(f"{what}.account", repr(name), "an account with a mandate")
+    return account

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.records import Control, ControlAction, Direction, OrderIntent, Purpose, Record, Side
+from schemas.records import Control, ControlAction, Direction, OrderIntent, OrderStatus, Purpose, Record, Side
 from streams.book.money import cents_up
 from streams.sizing import stage
 from streams.sizing.market import after_mark, volatility_annual
@@ -192,13 +192,14 @@ def test_a_part_of_an_order_frees_nothing() -> None:
     """Until the venue says that nothing remains, the order works; then the stop that was passed meanwhile counts."""
     run = started(mark())
     (order,) = run(signal())
-    for quantity, remaining in ((0, order.quantity), (order.quantity - 1, 1)):
-        run(fill(order.id, quantity=quantity, remaining=remaining, signal_id=order.signal_id))
-        assert run.state["account/paper"].working == {"SPY": order.id}
+    part = {"signal_id": order.signal_id, "status": OrderStatus.PARTIALLY_FILLED}
+    run(fill(order.id, quantity=0, remaining=order.quantity, **part | {"status": OrderStatus.ACKNOWLEDGED}))
+    run(fill(order.id, quantity=order.quantity - 1, remaining=1, **part))
+    assert list(run.state["account/paper"].working) == [order.id]
     assert run(mark(second=2, price=98.0)) == []
     (leaving,) = run(fill(order.id, quantity=1, signal_id=order.signal_id))
     assert (leaving.quantity, leaving.purpose) == (order.quantity, Purpose.STOP)
-    assert run.state["account/paper"].working == {"SPY": leaving.id}
+    assert list(run.state["account/paper"].working) == [leaving.id]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""`aiots order`: a person's orders to an account, written into its inbox (topic `book`)."""
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from aiots.config import Config, load_config
+from aiots.console import WorldOption, fail
+
+Account = Annotated[str, typer.Argument(help="Name of the account.")]
+Order = Annotated[str, typer.Argument(help="The order's id, 16 hex digits.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
+EXAMPLES = """Send an order: sizing names it, risk judges it, and the venue works it.
+
+    aiots order send paper "BUY 100 AAPL"
+
+    aiots order send paper "BUY 2 AAPL 2026-12-18 C 200 @ 3.20" --day
+
+    aiots order send paper "BUY 5 SPY 2026-12-18 P 400 / SELL 5 SPY 2026-12-18 P 390 @ 2.15"
+
+    aiots order send paper "BUY 100 AAPL @ 180" --target 190 --stop 175 --bracket
+
+Behind @ stands the limit a share; a combination's is the net of one, negative where it must bring money. Without it the
+order is one at the market.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `aiots order`."""
+    order = typer.Typer(no_args_is_help=True, help="Send and cancel orders; answer those that wait for a person.")
+    order.command(help=EXAMPLES)(send)
+    order.command()(cancel)
+    order.command()(approve)
+    order.command()(refuse)
+    app.add_typer(order, name="order")
+
+
+def send(
+    account: Account,
+    text: Annotated[str, typer.Argument(metavar="ORDER", help="The order; see above.")],
+    trigger: Annotated[str, typer.Option(help="Stop order: works once the price has reached this, dollars.")] = "",
+    day: Annotated[bool, typer.Option("--day", help="Until the session's close; else until cancelled.")] = False,
+    bracket: Annotated[bool, typer.Option("--bracket", help="Once filled, work exits at --target and --stop.")] = False,
+    target: Annotated[float, typer.Option(help="Take the profit at this price.")] = float("nan"),
+    stop: Annotated[float, typer.Option(help="Stop the loss at this price.")] = float("nan"),
+    reason: Reason = "",
+    world: WorldOption = None,
+) -> None:
+    from aiots.commands.control import publish
+    from aiots.order_text import cents_of, parse_order
+    from schemas.records import OrderKind, OrderTicket, TimeInForce, Watch
+
+    config = _config(account, world)
+    try:
+        asked = parse_order(text)
+        trigger_cents = cents_of(trigger, "trigger") if trigger else 0
+    except ValueError as error:
+        fail(str(error), 2)
+    if bracket and not (target == target and stop == stop):
+        fail("--bracket needs --target and --stop", 2)
+    kinds = (OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT)
+    ticket = OrderTicket(
+        id=secrets.token_hex(8),
+        account=account,
+        symbol=asked.symbol,
+        event_ns=0,
+        side=asked.side,
+        quantity=asked.quantity,
+        kind=kinds[(asked.limit_cents is not None) + 2 * bool(trigger_cents)],
+        limit_cents=asked.limit_cents or 0,
+        trigger_cents=trigger_cents,
+        time_in_force=TimeInForce.DAY if day else TimeInForce.GTC,
+        legs=asked.legs,
+        multiplier=asked.multiplier,
+        bracket=bracket,
+        stop=stop,
+        target=target,
+        reason=reason,
+    )
+    watches = [Watch(underlying, contract, 0) for contract, underlying in asked.contracts]
+    *_, place = publish(config.kafka, config.world, config.partitions, [*watches, ticket])
+    typer.echo(f"ticket {ticket.id} of {account}: {place}")
+
+
+def cancel(
+    account: Account,
+    order: Annotated[str, typer.Argument(help="The order's id; empty: all of the account.")] = "",
+    reason: Reason = "",
+    world: WorldOption = None,
+) -> None:
+    """Cancel an order, or all of an account, as far as they still work."""
+    from aiots.commands.control import publish
+    from schemas.records import Cancel
+
+    config = _config(account, world)
+    (place,) = publish(config.kafka, config.world, config.partitions, (Cancel(account, 0, order, reason),))
+    typer.echo(f"cancel of {order or 'all orders'} of {account}: {place}")
+
+
+def approve(account: Account, order: Order, reason: Reason = "", world: WorldOption = None) -> None:
+    """Send an order that waits for a person; it is judged again."""
+    _answer(account, order, True, reason, _config(account, world))
+
+
+def refuse(account: Account, order: Order, reason: Reason = "", world: WorldOption = None) -> None:
+    """Drop an order that waits for a person."""
+    _answer(account, order, False, reason, _config(account, world))
+
+
+def _answer(account: str, order: str, approved: bool, reason: str, config: Config) -> None:
+    from aiots.commands.control import publish
+    from schemas.records import Approval
+
+    record = Approval(account, 0, order, approved, reason)
+    (place,) = publish(config.kafka, config.world, config.partitions, (record,))
+    typer.echo(f"{'approval' if approved else 'refusal'} of {order} of {account}: {place}")
+
+
+def _config(account: str, world: str | None) -> Config:
+    config = load_config(world=world)
+    if account not in config.accounts:
+        fail(f"unknown account {account!r}; accounts are {', '.join(config.accounts)}")
+    return config

@@ -1,0 +1,85 @@
+"""What sizing knows of the market of anything that it may trade: shares from Mark, options from OptionMark."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.records import Leg, OptionMark, Side
+from streams.book.ledger import Ledger, Position
+from streams.book.ledger import equity_cents as ledger_equity
+from streams.book.valuation import is_option, option_value_cents
+from streams.sizing.market import Market, executable, value_cents
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The newest OptionMark of a contract, as far as sizing needs it. Prices a share, NaN where unknown."""
+
+    underlying: str
+    event_ns: int
+    expiry_ns: int
+    bid: float
+    ask: float
+    theoretical: float
+    bits: int
+    spot: float
+    delta: float
+
+
+def after_option_mark(contract: Contract | None, mark: OptionMark) -> Contract | None:
+    """Return the contract after a mark; one older than the newest changes nothing."""
+    if contract is not None and mark.event_ns < contract.event_ns:
+        return contract
+    return Contract(
+        mark.underlying,
+        mark.event_ns,
+        mark.expiry_ns,
+        mark.bid,
+        mark.ask,
+        mark.theoretical,
+        mark.bits,
+        mark.spot,
+        mark.delta,
+    )
+
+
+def executable_of(state: Mapping[str, Any], symbol: str, side: Side) -> float:
+    """Return the price of a share at which an order fills now: ask to buy, bid to sell; NaN when unknown."""
+    if is_option(symbol):
+        contract: Contract | None = state.get(f"contract/{symbol}")
+        if contract is None:
+            return NAN
+        return contract.ask if side is Side.BUY else contract.bid
+    market: Market | None = state.get(f"market/{symbol}")
+    return executable(market, side) if market is not None else NAN
+
+
+def net_of(state: Mapping[str, Any], legs: Sequence[Leg]) -> float:
+    """Return what one combination costs by its legs' executable sides, a share; negative where it brings money."""
+    total = 0.0
+    for leg in legs:
+        price = executable_of(state, leg.symbol, leg.side) * leg.ratio * leg.multiplier
+        total += price if leg.side is Side.BUY else -price
+    return total / max(leg.multiplier for leg in legs)
+
+
+def newest_ns(state: Mapping[str, Any], symbol: str) -> int:
+    """Return the instant of the newest mark of an instrument; 0 before the first."""
+    seen = state.get(f"contract/{symbol}" if is_option(symbol) else f"market/{symbol}")
+    return seen.event_ns if seen is not None else 0
+
+
+def unit_cents(state: Mapping[str, Any], symbol: str, position: Position) -> int | None:
+    """Return what one unit of a position (a share, a contract) is valued at, cents; None when unknown."""
+    if is_option(symbol):
+        contract: Contract | None = state.get(f"contract/{symbol}")
+        return option_value_cents(contract, position.multiplier) if contract is not None else None
+    return value_cents(state.get(f"market/{symbol}"))
+
+
+def equity_cents(state: Mapping[str, Any], ledger: Ledger) -> int:
+    """Return cash and positions at the newest marks, cents; a position without a price counts at its cost."""
+    values = {symbol: unit_cents(state, symbol, position) for symbol, position in ledger.positions.items()}
+    return ledger_equity(ledger, {symbol: value for symbol, value in values.items() if value is not None})

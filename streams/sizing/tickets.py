@@ -1,0 +1,98 @@
+"""A person's orders: a ticket becomes an order as it stands, and a parked one is sent, or not, as its person says.
+
+A ticket is its person's doing: the mandate's modes are for strategies. Every limit holds for it all the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from schemas.records import Approval, Leg, OrderIntent, OrderOrigin, OrderTicket, Purpose, Side
+from streams.book.ledger import quantity_of
+from streams.checks import bad
+from streams.sizing.account import Account, symbols_of, with_order, without_parked, without_trade
+from streams.sizing.orders import NEVER_NS, intent_id
+from streams.sizing.quotes import executable_of, net_of, newest_ns
+
+STRATEGY = "by_hand"
+
+
+def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any]) -> OrderIntent:
+    """Return the order of a ticket. RecordError where neither a limit nor a mark tells what it may cost."""
+    symbols = tuple(leg.symbol for leg in ticket.legs) or (ticket.symbol,)
+    event_ns = ticket.event_ns or max(newest_ns(state, symbol) for symbol in (*symbols, ticket.symbol))
+    purpose = Purpose.FLATTEN if _reduces(account, ticket) else Purpose.ENTRY
+    return OrderIntent(
+        id=intent_id(account.mandate.account, f"ticket/{ticket.id}", purpose, event_ns, account.orders),
+        account=account.mandate.account,
+        symbol=ticket.symbol,
+        event_ns=event_ns,
+        side=ticket.side,
+        quantity=ticket.quantity,
+        purpose=purpose,
+        signal_id=ticket.id,
+        strategy=STRATEGY,
+        reference=_reference(ticket, state),
+        stop=ticket.stop,
+        target=ticket.target,
+        expires_ns=NEVER_NS,
+        kind=ticket.kind,
+        limit_cents=ticket.limit_cents,
+        trigger_cents=ticket.trigger_cents,
+        time_in_force=ticket.time_in_force,
+        legs=ticket.legs,
+        multiplier=ticket.multiplier,
+        bracket=ticket.bracket,
+        origin=OrderOrigin.TICKET,
+    )
+
+
+def _reference(ticket: OrderTicket, state: Mapping[str, Any]) -> float:
+    """Return what a share of it costs now, a combination's net; its limit where that is not known."""
+    price = net_of(state, ticket.legs) if ticket.legs else executable_of(state, ticket.symbol, ticket.side)
+    if price == price and (price > 0 or ticket.legs):
+        return price
+    given = ticket.limit_cents or ticket.trigger_cents
+    if not given:
+        raise bad(
+            "ticket",
+            f"{ticket.kind} of {ticket.symbol} without a mark",
+            "given with a limit, or sent once a mark is there",
+        )
+    return given / 100
+
+
+def _reduces(account: Account, ticket: OrderTicket) -> bool:
+    """Return whether all of a ticket closes what is held."""
+    legs = ticket.legs or (Leg(ticket.symbol, ticket.side, 1, ticket.multiplier),)
+    for leg in legs:
+        held = quantity_of(account.ledger, leg.symbol)
+        closes = held > 0 if leg.side is Side.SELL else held < 0
+        if not closes or leg.ratio * ticket.quantity > abs(held):
+            return False
+    return True
+
+
+def answered(account: Account, approval: Approval, state: Mapping[str, Any]) -> tuple[Account, OrderIntent | None]:
+    """Return the account after a person's answer to a parked order, and the order, where it is to be sent."""
+    intent = account.parked.get(approval.order_id)
+    if intent is None:
+        raise bad("approval.order_id", repr(approval.order_id), "an order that waits for a person")
+    account = without_parked(account, intent.id)
+    now_ns = max([intent.event_ns, *(newest_ns(state, symbol) for symbol in symbols_of(intent))])
+    reason = "not_approved" if not approval.approved else _why_not(account, intent, now_ns, state)
+    if reason:
+        return without_trade(account, reason), None
+    intent = replace(intent, parked=False, event_ns=now_ns)
+    return with_order(account, intent), intent
+
+
+def _why_not(account: Account, intent: OrderIntent, now_ns: int, state: Mapping[str, Any]) -> str:
+    """Return why an order that a person has approved is not sent any more; empty where it is."""
+    if account.halted:
+        return "halted"
+    if now_ns >= intent.expires_ns:
+        return "expired"
+    price = executable_of(state, intent.symbol, intent.side)
+    low, high = sorted((intent.stop, intent.target))
+    return "passed" if price == price and low == low and not low < price < high else ""

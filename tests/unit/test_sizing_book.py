@@ -1,0 +1,398 @@
+"""Sizing beyond signals: a person's orders, modes, the emergency stop, hedges, and what happens to positions."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from schemas.records import (
+    Approval,
+    Cancel,
+    Control,
+    ControlAction,
+    Fill,
+    Leg,
+    LegFill,
+    Mode,
+    OptionMark,
+    OrderIntent,
+    OrderKind,
+    OrderOrigin,
+    OrderStatus,
+    OrderTicket,
+    Purpose,
+    Record,
+    Settlement,
+    SettlementKind,
+    Side,
+    StrategyMode,
+    TimeInForce,
+    Transfer,
+)
+from streams.sizing import stage
+from streams.sizing.stage import Params
+from streams.stage import RecordError
+from tests.orderpath_rig import NAN, Stage, at, fill, mandate, mark, signal
+
+CALL, PUT = "SPY   131019C00100000", "SPY   131019P00095000"
+STOP = Control("paper", 0, ControlAction.HALT, "enough", flatten=True)
+RESUME = Control("paper", 0, ControlAction.RESUME, "again")
+
+
+def started(*records: Record, **changes: Any) -> Stage:
+    """Return sizing with one account."""
+    return Stage(stage.advance, Params(), mandate(**changes), *records)
+
+
+def option(contract: str = CALL, second: float = 1, bid: float = 2.0, **changes: Any) -> OptionMark:
+    """Return a mark of a contract of SPY, ten cents wide, delta a half."""
+    figures: dict[str, Any] = dict.fromkeys(
+        ("gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "rate", "dividends"), 0.0
+    )
+    fields: dict[str, Any] = {
+        "symbol": contract,
+        "underlying": "SPY",
+        "event_ns": at(second),
+        "expiry_ns": at(864_000),
+        "bid": bid,
+        "ask": bid + 0.1,
+        "bid_size": 10,
+        "ask_size": 10,
+        "last": NAN,
+        "spot": 100.0,
+        "forward": 100.0,
+        "theoretical": bid + 0.05,
+        "iv": 0.2,
+        "delta": 0.5 if "C00" in contract else -0.3,
+        "bits": 0,
+        "quality": 1.0,
+        "surface_ns": at(1),
+    }
+    return OptionMark(**{**figures, **fields, **changes})
+
+
+def ticket(symbol: str = CALL, side: Side = Side.BUY, quantity: int = 2, **changes: Any) -> OrderTicket:
+    """Return a person's market order."""
+    fields: dict[str, Any] = {
+        "id": f"t{symbol}{side}",
+        "account": "paper",
+        "symbol": symbol,
+        "event_ns": 0,
+        "side": side,
+        "quantity": quantity,
+        "kind": OrderKind.MARKET,
+        "limit_cents": 0,
+        "trigger_cents": 0,
+        "time_in_force": TimeInForce.GTC,
+        "legs": (),
+        "multiplier": 100 if len(symbol) == 21 else 1,
+        "bracket": False,
+        "stop": NAN,
+        "target": NAN,
+        "reason": "a test",
+    }
+    return OrderTicket(**{**fields, **changes})
+
+
+def filled(order: OrderIntent, price_cents: int = 210, quantity: int | None = None, **changes: Any) -> Fill:
+    """Return the fill of an order."""
+    done = order.quantity if quantity is None else quantity
+    fields: dict[str, Any] = {
+        "symbol": order.symbol,
+        "event_ns": order.event_ns,
+        "purpose": order.purpose,
+        "signal_id": order.signal_id,
+        "strategy": order.strategy,
+        "stop": order.stop,
+        "target": order.target,
+        "expires_ns": order.expires_ns,
+        "multiplier": order.multiplier,
+        "origin": order.origin,
+        "id": f"f{order.id}{changes.get('remaining', 0)}",
+    }
+    return fill(order.id, order.side, done, price_cents, **{**fields, **changes})
+
+
+def account_of(run: Stage) -> Any:
+    """Return what sizing keeps of the account."""
+    return run.state["account/paper"]
+
+
+def holding_calls(**changes: Any) -> Stage:
+    """Return sizing that holds two calls that a person bought."""
+    run = started(mark(second=1), option(), **changes)
+    (order,) = run(ticket())
+    run(filled(order))
+    return run
+
+
+def test_a_ticket_becomes_an_order_as_it_stands() -> None:
+    """Its price is the executable one, its instant the newest mark's, and the venue's words are the person's."""
+    run = started(mark(second=1), option(second=2))
+    (order,) = run(ticket(kind=OrderKind.LIMIT, limit_cents=205, time_in_force=TimeInForce.DAY))
+    assert (order.symbol, order.side, order.quantity, order.multiplier) == (CALL, Side.BUY, 2, 100)
+    assert (order.kind, order.limit_cents, order.time_in_force) == (OrderKind.LIMIT, 205, TimeInForce.DAY)
+    assert (order.reference, order.event_ns) == (2.1, at(2))
+    assert (order.purpose, order.origin, order.strategy) == (Purpose.ENTRY, OrderOrigin.TICKET, "by_hand")
+    assert order.signal_id == f"t{CALL}BUY"
+
+
+def test_a_tickets_position_has_no_bracket_of_ours_and_a_closing_one_is_no_entry() -> None:
+    """What a person bought a person sells; until then no mark makes an order."""
+    run = holding_calls()
+    assert account_of(run).ledger.positions[CALL].quantity == 2
+    assert account_of(run).ledger.cash_cents == 10_000_000 - 2 * 210 * 100
+    assert account_of(run).holdings == {}
+    assert run(option(second=3, bid=0.05)) == []
+    (order,) = run(ticket(side=Side.SELL))
+    assert order.purpose is Purpose.FLATTEN
+    (more,) = run(ticket(side=Side.SELL, quantity=3))
+    assert more.purpose is Purpose.ENTRY
+
+
+def test_a_combination_is_one_order_at_the_net_of_its_sides() -> None:
+    """Bought: the ask of what is bought less the bid of what is sold; all legs are under way at once."""
+    run = started(mark(second=1), option(), option(PUT, bid=1.0))
+    legs = (Leg(CALL, Side.BUY, 1, 100), Leg(PUT, Side.SELL, 2, 100))
+    (order,) = run(ticket("SPY", legs=legs, kind=OrderKind.LIMIT, limit_cents=20, multiplier=1))
+    assert order.reference == pytest.approx(2.1 - 2 * 1.0)
+    run(
+        filled(
+            order,
+            10,
+            legs=(LegFill(CALL, Side.BUY, 2, 210, 100), LegFill(PUT, Side.SELL, 4, 100, 100)),
+        )
+    )
+    positions = account_of(run).ledger.positions
+    assert (positions[CALL].quantity, positions[PUT].quantity) == (2, -4)
+    assert account_of(run).ledger.cash_cents == 10_000_000 - 2 * 21_000 + 4 * 10_000
+    assert account_of(run).working == {}
+
+
+def test_a_covered_call_is_priced_a_share() -> None:
+    """A hundred shares at 100.01 less a call at 2.00 cost 98.01 a share."""
+    run = started(mark(second=1), option())
+    legs = (Leg("SPY", Side.BUY, 100, 1), Leg(CALL, Side.SELL, 1, 100))
+    (order,) = run(ticket("SPY", quantity=1, legs=legs, multiplier=1))
+    assert order.reference == pytest.approx(98.01)
+
+
+def test_a_ticket_without_a_mark_needs_a_limit() -> None:
+    """The error says so; with a limit it goes on, and risk says what it thinks of it."""
+    run = started()
+    with pytest.raises(RecordError, match="given with a limit, or sent once a mark is there"):
+        run(ticket())
+    (order,) = run(ticket(kind=OrderKind.LIMIT, limit_cents=150))
+    assert order.reference == 1.5
+
+
+@pytest.mark.parametrize(
+    ("modes", "expected"),
+    [
+        ((StrategyMode("momentum_breakout", Mode.OFF),), "none"),
+        ((StrategyMode("", Mode.OFF),), "none"),
+        ((StrategyMode("", Mode.OFF), StrategyMode("momentum_breakout", Mode.AUTO)), "sent"),
+        ((StrategyMode("", Mode.ASK),), "parked"),
+        ((StrategyMode("other", Mode.OFF),), "sent"),
+    ],
+)
+def test_modes_are_by_strategy(modes: tuple[StrategyMode, ...], expected: str) -> None:
+    """A strategy's own mode, else the empty name's, else AUTO."""
+    run = started(mark(second=1), modes=modes)
+    orders = run(signal(second=1))
+    assert expected == ("none" if not orders else "parked" if orders[0].parked else "sent")
+    assert account_of(run).no_trades == ({"not_followed": 1} if expected == "none" else {})
+
+
+def asked(**changes: Any) -> tuple[Stage, OrderIntent]:
+    """Return sizing with an order that waits for a person, and the order."""
+    run = started(mark(second=1), modes=(StrategyMode("", Mode.ASK),), **changes)
+    (order,) = run(signal(second=1))
+    assert order.parked
+    return run, order
+
+
+def test_a_parked_order_is_sent_as_it_was_once_a_person_says_so() -> None:
+    """The same id, at the instant of now; meanwhile the symbol is busy, afterwards it works."""
+    run, order = asked()
+    run(signal(second=2))
+    assert account_of(run).no_trades == {"busy": 1}
+    run(mark(second=5, price=100.2))
+    (sent,) = run(Approval("paper", 0, order.id, True, "go"))
+    assert sent == replace(order, parked=False, event_ns=at(5))
+    assert (list(account_of(run).working), account_of(run).parked) == ([order.id], {})
+    with pytest.raises(RecordError, match="an order that waits for a person"):
+        run(Approval("paper", 0, order.id, True, "twice"))
+
+
+@pytest.mark.parametrize(
+    ("records", "answer", "reason"),
+    [
+        ((), False, "not_approved"),
+        ((Control("paper", 0, ControlAction.HALT, "x"),), True, "halted"),
+        ((mark(second=9, price=103.0),), True, "passed"),
+    ],
+)
+def test_what_became_of_it_meanwhile_counts(records: tuple[Record, ...], answer: bool, reason: str) -> None:
+    """A halt and a price that has left the bracket stop an approved order."""
+    run, order = asked()
+    for record in records:
+        run(record)
+    assert run(Approval("paper", 0, order.id, answer, "")) == []
+    assert (account_of(run).no_trades, account_of(run).parked) == ({reason: 1}, {})
+
+
+def test_a_parked_order_ends_with_its_signal_or_by_a_cancel() -> None:
+    """The first mark at its expiry drops it; a cancel by its id, or of all, does at once."""
+    run, _ = asked()
+    run(mark(second=3601))
+    assert (account_of(run).no_trades, account_of(run).parked) == ({"not_answered": 1}, {})
+    run, order = asked()
+    run(Cancel("paper", 0, "another", ""))
+    assert account_of(run).parked
+    run(Cancel("paper", 0, order.id, ""))
+    assert (account_of(run).no_trades, account_of(run).parked) == ({"cancelled": 1}, {})
+
+
+def test_the_emergency_stop_closes_all_at_once_what_is_short_first() -> None:
+    """One order a position at the market; a person's halt on top; nothing is sent twice while they work."""
+    run = started(mark(second=1), option(), option(PUT, bid=1.0))
+    for one in (ticket(), ticket(PUT, Side.SELL, 3), ticket("SPY", quantity=10)):
+        (order,) = run(one)
+        run(filled(order, 100))
+    orders = run(STOP)
+    assert [(one.symbol, one.side, one.quantity) for one in orders] == [
+        (PUT, Side.BUY, 3),
+        ("SPY", Side.SELL, 10),
+        (CALL, Side.SELL, 2),
+    ]
+    assert {(one.kind, one.purpose, one.origin) for one in orders} == {
+        (OrderKind.MARKET, Purpose.FLATTEN, OrderOrigin.BOOK)
+    }
+    assert [one.multiplier for one in orders] == [100, 1, 100]
+    assert run(mark(second=2)) == []
+    assert run(option(second=2)) == []
+    assert account_of(run).halted == "enough"
+
+
+def test_a_close_that_ended_unfilled_is_sent_again_with_the_next_mark_of_its_symbol() -> None:
+    """Not in answer to its end: an order that cannot be filled would go round for ever."""
+    run = holding_calls()
+    (order,) = run(STOP)
+    assert run(filled(order, quantity=0, status=OrderStatus.CANCELLED)) == []
+    assert run(mark(second=2)) == []
+    (again,) = run(option(second=2))
+    assert (again.symbol, again.quantity) == (CALL, 2)
+    assert again.id != order.id
+    run(filled(again, quantity=1, remaining=1, status=OrderStatus.PARTIALLY_FILLED))
+    run(filled(again, quantity=0, status=OrderStatus.CANCELLED))
+    (rest,) = run(option(second=3))
+    assert rest.quantity == 1
+
+
+def test_what_an_order_of_before_the_stop_brings_is_closed_with_its_fill() -> None:
+    """The stop came while an entry was under way: its fill is answered at once."""
+    run = started(mark(second=1))
+    (order,) = run(signal(second=1))
+    assert run(STOP) == []
+    (close,) = run(filled(order, 10_001))
+    assert (close.symbol, close.side, close.quantity, close.purpose) == (
+        "SPY",
+        Side.SELL,
+        order.quantity,
+        Purpose.FLATTEN,
+    )
+
+
+def test_a_resume_ends_the_stop() -> None:
+    """Later marks close nothing, and signals are followed again."""
+    run = holding_calls()
+    (order,) = run(STOP)
+    run(filled(order, quantity=0, status=OrderStatus.CANCELLED))
+    run(RESUME)
+    assert run(option(second=2)) == []
+    assert len(run(signal(second=2))) == 1
+
+
+def test_a_fall_from_the_peak_flattens_where_the_mandate_says_so() -> None:
+    """The peak is the highest equity at marks; equity counts options at their middle."""
+    run = holding_calls(drawdown_max=0.0005, drawdown_flatten=0.001)
+    assert run(option(second=2, bid=3.95)) == []
+    assert account_of(run).peak_cents == 10_000_000 - 42_000 + 80_000
+    (order,) = run(option(second=3, bid=1.95))
+    assert (order.symbol, order.quantity, order.purpose) == (CALL, 2, Purpose.FLATTEN)
+    assert "below its peak, limit 0.0010" in account_of(run).flatten
+    assert account_of(run).halted == account_of(run).flatten
+
+
+def test_delta_beyond_the_band_is_hedged_to_nothing() -> None:
+    """Two calls of delta a half are a hundred shares; 10,000 USD of them are beyond a band of 5,000."""
+    run = holding_calls(hedge_band_usd=5_000.0)
+    (order,) = run(mark(second=2))
+    assert (order.symbol, order.side, order.quantity, order.origin) == ("SPY", Side.SELL, 100, OrderOrigin.HEDGE)
+    assert run(option(second=3)) == []
+    run(filled(order, 9_999))
+    assert (account_of(run).hedged, account_of(run).holdings) == ({"SPY": -100}, {})
+    assert run(mark(second=4)) == []
+    (more,) = run(option(second=5, delta=0.8))
+    assert (more.side, more.quantity) == (Side.SELL, 60)
+
+
+def test_a_hedge_acts_in_a_halt_and_goes_with_its_options() -> None:
+    """It only reduces delta; once the calls are gone its own shares are bought back, and no other's."""
+    run = holding_calls(hedge_band_usd=5_000.0)
+    run(Control("paper", 0, ControlAction.HALT, "x"))
+    (order,) = run(mark(second=2))
+    run(filled(order, 9_999))
+    (own,) = run(ticket("SPY", quantity=7))
+    run(filled(own, 10_001))
+    (close,) = run(ticket(side=Side.SELL))
+    run(filled(close, 200))
+    (back,) = run(mark(second=3))
+    assert (back.side, back.quantity, back.origin) == (Side.BUY, 100, OrderOrigin.HEDGE)
+
+
+def test_a_signals_shares_are_not_hedged() -> None:
+    """They are its own risk, under its own bracket; its exit leaves the hedge alone."""
+    run = holding_calls(hedge_band_usd=5_000.0)
+    (entry,) = run(signal(second=1))
+    run(filled(entry, 10_001))
+    (order,) = run(mark(second=2))
+    assert order.quantity == 100
+    run(filled(order, 9_999))
+    assert account_of(run).holdings["SPY"].quantity == entry.quantity
+    (leave,) = run(mark(second=3, price=98.0))
+    assert (leave.purpose, leave.quantity) == (Purpose.STOP, entry.quantity)
+
+
+def test_unknown_deltas_are_not_hedged() -> None:
+    """One contract without a delta, or without a mark, and nothing is known of the whole."""
+    run = holding_calls(hedge_band_usd=1.0)
+    run(option(second=2, delta=NAN))
+    assert run(mark(second=2)) == []
+
+
+def test_a_split_moves_the_bracket_with_the_shares() -> None:
+    """Seven for one: seven times the shares, a seventh of stop and target."""
+    run = started(mark(second=1))
+    (order,) = run(signal(second=1))
+    run(filled(order, 10_000, 10))
+    transfers = (Transfer("SPY", -10, 0, 1), Transfer("SPY", 70, 0, 1))
+    run(Settlement("s", "paper", "SPY", at(2), SettlementKind.SPLIT, 10, 0, transfers, True, 0, 0, ""))
+    held = account_of(run).holdings["SPY"]
+    assert (held.quantity, held.stop, held.target) == (70, pytest.approx(99 / 7), pytest.approx(102 / 7))
+    assert account_of(run).ledger.positions["SPY"].quantity == 70
+
+
+def test_shares_that_an_exercise_takes_leave_the_bracket_too() -> None:
+    """A short call of a person's is assigned on a signal's shares: the bracket holds what is left."""
+    run = started(mark(second=1), option())
+    (order,) = run(signal(second=1))
+    run(filled(order, 10_000, 150))
+    (short,) = run(ticket(side=Side.SELL, quantity=1))
+    run(filled(short, 200))
+    transfers = (Transfer(CALL, 1, 0, 100), Transfer("SPY", -100, -1_000_000, 1))
+    run(Settlement("s", "paper", CALL, at(2), SettlementKind.ASSIGNMENT, -1, 10_000, transfers, True, 1_000_000, 0, ""))
+    assert account_of(run).holdings["SPY"].quantity == 50
+    assert account_of(run).ledger.positions["SPY"].quantity == 50
+    assert CALL not in account_of(run).ledger.positions
