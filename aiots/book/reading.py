@@ -1,0 +1,103 @@
+"""Read what an account's day is rebuilt from: its partition of `verdicts` and `book`, and the alerts of `risk`.
+
+`verdicts` has it all in the order in which the venue read it: verdicts (with their intents), marks, fills, settlements,
+controls, mandates. `book` tells of signals, tickets and approvals. Times are event times: a record without one of its
+own (a person's) has that of the newest record before it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from aiots.config import Config
+from schemas import wire
+from schemas.records import Alert, Control, Fill, Mandate, RiskReport, Settlement, Verdict
+from schemas.topics import full_name, partition_of
+from streams.options.contracts.clock import new_york_day
+
+MARKS = frozenset({"Mark", "OptionMark"})
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record of the log, where it stands, and when it was, nanoseconds since 1970 UTC."""
+
+    offset: int
+    event_ns: int
+    record: Any
+
+
+@dataclass
+class AccountLog:
+    """What was recorded of one account. entries: its verdicts, fills, settlements and controls, and all marks, in the
+    order of the log; ideas: signals and tickets by id; approvals by order; alerts and reports of risk.
+    """
+
+    account: str
+    entries: list[Entry] = field(default_factory=list)
+    ideas: dict[str, Any] = field(default_factory=dict)
+    approvals: dict[str, Any] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    reports: list[RiskReport] = field(default_factory=list)
+
+    def days(self) -> list[date]:
+        """Return the days of which something of the account is known, the earliest first."""
+        found = {new_york_day(one.event_ns) for one in self.entries if not _is_mark(one.record) and one.event_ns}
+        return sorted(found)
+
+
+def _is_mark(record: Any) -> bool:
+    return type(record).__name__ in MARKS
+
+
+def read_account(config: Config, account: str, progress: Progress, *, marks: bool) -> AccountLog:
+    """Return all that the log has of an account. marks: with its marks, which are most of the log."""
+    log = AccountLog(account)
+    partition = partition_of(account, config.partitions)
+    now_ns = 0
+    for offset, payload in payloads(config, "verdicts", partition, progress):
+        name = wire.name_of(payload)
+        if name in MARKS and not marks:
+            continue
+        record: Any = wire.decode(payload)
+        now_ns = max(now_ns, getattr(record, "event_ns", 0))
+        if name in MARKS or name == "MarketEvent" or account_of(record) == account:
+            log.entries.append(Entry(offset, getattr(record, "event_ns", 0) or now_ns, record))
+    for _, payload in payloads(config, "book", partition, progress):
+        if wire.name_of(payload) in ("Signal", "OrderTicket", "Approval"):
+            record = wire.decode(payload)
+            if type(record).__name__ == "Approval":
+                log.approvals[record.order_id] = record
+            elif getattr(record, "account", account) == account:
+                log.ideas[record.id] = record
+    for _, payload in payloads(config, "risk", partition, progress):
+        record = wire.decode(payload)
+        if isinstance(record, Alert) and record.account == account:
+            log.alerts.append(record)
+        elif isinstance(record, RiskReport) and record.account == account:
+            log.reports.append(record)
+    return log
+
+
+def account_of(record: Any) -> str:
+    """Return the account that a record is of, empty where it is of none."""
+    if isinstance(record, Verdict):
+        return record.intent.account
+    return (
+        record.account if isinstance(record, Fill | Settlement | Control | Mandate) else getattr(record, "account", "")
+    )
+
+
+def payloads(config: Config, logical: str, partition: int, progress: Progress) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and payload of each record of a partition, as far as it has come now."""
+    from streams.log.reader import bounds, read
+
+    topic = full_name(config.world, logical)
+    low, high = bounds(config.kafka, topic, partition)
+    for number, message in enumerate(read(config.kafka, topic, partition, low, high)):
+        if number % 4_096 == 0:
+            progress((message.offset() or 0) - low, high - low)
+        yield message.offset() or 0, message.value() or b""
+    progress(high - low, high - low)
