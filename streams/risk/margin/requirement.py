@@ -1,0 +1,212 @@
+"""What an account's positions and working orders need, by underlying.
+
+    requirement(positions, prices, working, row)    a whole account
+    of_underlying(...)                              one underlying: all that an order or a mark changes
+    total(parts)                                    the sum
+
+**Worst case of working orders.** What is needed is greatest over which of them fill. A requirement is convex in the
+contracts and shares that an order adds (it is the least over pairings), so a part of an order is never worse than none
+or all of it. Of an underlying's orders
+
+- up to EXACT_MAX: every choice of filled and unfilled is reckoned, and the greatest counts;
+- more: a bound. Options that single orders sell are filled, as that only takes cover away or asks for some; of shares
+  either all buys or all sells. Options that single orders buy are paid and cover nothing. A combination needs what it
+  would alone, as two books together never need more than each by itself. What a sale brings counts only as far as it
+  stays naked.
+
+An order that gives away worth (a limit beyond the mark) needs that, too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import compress, product
+from typing import NamedTuple
+
+from schemas.records import MarginKind
+from streams.risk.margin.contract import Held, Holding, Order, OrderLeg, by_underlying, is_option, ticker_of
+from streams.risk.margin.rules import BPS, MarginRow
+from streams.risk.margin.underlying import Requirement, of_positions
+
+EXACT_MAX = 2
+UNCOVERED = ("naked call", "naked put", "short straddle", "short strangle", "cash-secured put")
+"""Strategies that need at least the premium of what they sell, and keep it."""
+
+
+class Power(NamedTuple):
+    """What an account can still do, cents, negative where it is short of equity.
+
+    available: equity beyond the initial requirement, which long options, premiums and requirements are paid from.
+    shares: worth of shares it can buy with that. excess: equity beyond maintenance; a margin call below 0.
+    """
+
+    available_cents: int
+    shares_cents: int
+    excess_cents: int
+
+
+def requirement(
+    positions: Mapping[str, Held],
+    prices: Mapping[str, int],
+    working: Iterable[Order],
+    row: MarginRow,
+    kind: MarginKind = MarginKind.REG_T,
+) -> Requirement:
+    """Return what positions, and working orders in their worst case, need. prices: cents a share by symbol."""
+    orders = orders_by_underlying(working)
+    held = by_underlying(positions)
+    return total(
+        of_underlying(
+            ticker, {name: positions[name] for name in held.get(ticker, ())}, prices, orders.get(ticker, ()), row, kind
+        )
+        for ticker in sorted({*held, *orders})
+    )
+
+
+def orders_by_underlying(working: Iterable[Order]) -> dict[str, list[Order]]:
+    """Return orders by underlying; one over several is cut, and its parts cost what they are worth."""
+    found: dict[str, list[Order]] = {}
+    for order in working:
+        tickers = sorted({ticker_of(leg.symbol) for leg in order.legs})
+        if len(tickers) == 1:
+            found.setdefault(tickers[0], []).append(order)
+            continue
+        for ticker in tickers:
+            legs = tuple(leg for leg in order.legs if ticker_of(leg.symbol) == ticker)
+            found.setdefault(ticker, []).append(Order(legs, order.quantity))
+    return found
+
+
+def total(parts: Iterable[Requirement]) -> Requirement:
+    """Return the sum of requirements."""
+    all_parts = tuple(parts)
+    return Requirement(
+        sum(part.initial_cents for part in all_parts),
+        sum(part.maintenance_cents for part in all_parts),
+        sum(part.short_value_cents for part in all_parts),
+        tuple(strategy for part in all_parts for strategy in part.strategies),
+        tuple(symbol for part in all_parts for symbol in part.unpriced),
+        tuple(text for part in all_parts for text in part.forbidden),
+    )
+
+
+def power(equity_cents: int, initial_cents: int, maintenance_cents: int, row: MarginRow, kind: MarginKind) -> Power:
+    """Return what equity (cash and all positions at market, cents) leaves; no leverage below the least equity."""
+    available = equity_cents - initial_cents
+    leverage = MarginKind.REG_T is kind and equity_cents >= row.equity_least_cents
+    shares = available * BPS // row.long_initial_bps if leverage else available
+    return Power(available, shares, equity_cents - maintenance_cents)
+
+
+def of_underlying(
+    ticker: str,
+    positions: Mapping[str, Held],
+    prices: Mapping[str, int],
+    working: Sequence[Order],
+    row: MarginRow,
+    kind: MarginKind = MarginKind.REG_T,
+) -> Requirement:
+    """Return what one underlying's positions need with its working orders in their worst case."""
+    base = of_positions(ticker, positions, prices, row, kind)
+    if not working:
+        return base
+    if len(working) <= EXACT_MAX:
+        choices = [hits for hits in product((False, True), repeat=len(working)) if any(hits)]
+        others = [_filled(ticker, positions, prices, list(compress(working, hits)), row, kind) for hits in choices]
+    else:
+        others = [_bound(ticker, positions, prices, working, row, kind, buying) for buying in (True, False)]
+    return Requirement(
+        max(base.initial_cents, *(one.initial_cents for one in others)),
+        max(base.maintenance_cents, *(one.maintenance_cents for one in others)),
+        base.short_value_cents,
+        base.strategies,
+        tuple(sorted({*base.unpriced, *(symbol for one in others for symbol in one.unpriced)})),
+        tuple(sorted({*base.forbidden, *(text for one in others for text in one.forbidden)})),
+    )
+
+
+def _filled(
+    ticker: str,
+    positions: Mapping[str, Held],
+    prices: Mapping[str, int],
+    orders: Iterable[Order],
+    row: MarginRow,
+    kind: MarginKind,
+) -> Requirement:
+    """Return what is needed once orders are filled, with what they give away against the marks."""
+    after = dict(positions)
+    given = 0
+    for order in orders:
+        _add(after, order)
+        given += order.quantity * _given_away(order, prices)
+    return _more(of_positions(ticker, after, prices, row, kind), given)
+
+
+def _bound(
+    ticker: str,
+    positions: Mapping[str, Held],
+    prices: Mapping[str, int],
+    working: Iterable[Order],
+    row: MarginRow,
+    kind: MarginKind,
+    buying: bool,
+) -> Requirement:
+    """Return a bound of what is needed whichever orders fill; buying: shares that orders buy are, else those sold."""
+    after = dict(positions)
+    paid, kept = 0, 0
+    sold: dict[str, int] = {}
+    alone: list[Requirement] = []
+    for order in working:
+        leg, given = order.legs[0], order.quantity * _given_away(order, prices)
+        if len(order.legs) > 1:
+            alone.append(_filled(ticker, {}, prices, [order], row, kind))
+        elif is_option(leg.symbol) and leg.quantity > 0:
+            paid += given + order.quantity * _value(order, prices)
+        elif is_option(leg.symbol):
+            _add(after, order)
+            paid += given - order.quantity * _value(order, prices)
+            opened = -after[leg.symbol].quantity if leg.symbol in after else 0
+            sold[leg.symbol] = max(0, min(opened, sold.get(leg.symbol, 0) - order.quantity * leg.quantity))
+        elif buying == (leg.quantity > 0):
+            _add(after, order)
+            paid += given
+    need = of_positions(ticker, after, prices, row, kind)
+    for strategy in need.strategies:
+        if strategy.name in UNCOVERED:
+            for symbol, quantity in strategy.legs:
+                count = min(sold.get(symbol, 0), -quantity)
+                kept += count * prices.get(symbol, 0) * after[symbol].multiplier
+                sold[symbol] = sold.get(symbol, 0) - count
+    more = total((_more(need, paid - kept), *(one for one in alone if one.initial_cents > 0)))
+    return replace(more, strategies=())
+
+
+def _more(need: Requirement, cents: int) -> Requirement:
+    return replace(need, initial_cents=need.initial_cents + cents, maintenance_cents=need.maintenance_cents + cents)
+
+
+def _add(after: dict[str, Held], order: Order) -> None:
+    """Add a filled order to positions; one of 0 is not kept."""
+    for symbol, ratio, multiplier in order.legs:
+        held = after.pop(symbol, None)
+        count = ratio * order.quantity
+        cost = order.quantity * (order.cost_cents or 0) if len(order.legs) == 1 else 0
+        if held is not None:
+            count, cost, multiplier = count + held.quantity, cost + held.cost_cents, held.multiplier
+        if count:
+            after[symbol] = Holding(count, cost, multiplier)
+
+
+def _value(order: Order, prices: Mapping[str, int]) -> int:
+    """Return what one unit is worth, cents; what it costs where a single leg has no price."""
+    if len(order.legs) == 1 and order.legs[0].symbol not in prices:
+        return order.cost_cents or 0
+    return sum(_leg_value(leg, prices) for leg in order.legs)
+
+
+def _leg_value(leg: OrderLeg, prices: Mapping[str, int]) -> int:
+    return leg.quantity * leg.multiplier * prices.get(leg.symbol, 0)
+
+
+def _given_away(order: Order, prices: Mapping[str, int]) -> int:
+    """Return what one unit costs beyond its worth, cents, >= 0."""
+    return max(0, order.cost_cents - _value(order, prices)) if order.cost_cents is not None else 0
