@@ -5,19 +5,21 @@ controls, mandates. `book` tells of signals, tickets and approvals. Times are ev
 own (a person's) has that of the newest record before it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from aiots.config import Config
 from schemas import wire
-from schemas.records import Alert, Control, Fill, Mandate, RiskReport, Settlement, Verdict
+from schemas.records import Alert, Approval, Control, Fill, Mandate, RiskReport, Settlement, Verdict
 from schemas.topics import full_name, partition_of
 from streams.options.contracts.clock import new_york_day
 
 MARKS = frozenset({"Mark", "OptionMark"})
 Progress = Callable[[int, int], None]
+Payloads = Iterable[tuple[int, bytes]]
+"""Offset and payload, in the order of a partition's log."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,16 @@ def _is_mark(record: Any) -> bool:
 
 def read_account(config: Config, account: str, progress: Progress, *, marks: bool) -> AccountLog:
     """Return all that the log has of an account. marks: with its marks, which are most of the log."""
-    log = AccountLog(account)
     partition = partition_of(account, config.partitions)
+    verdicts, book, risk = (payloads(config, name, partition, progress) for name in ("verdicts", "book", "risk"))
+    return log_of(account, verdicts, book, risk, marks=marks)
+
+
+def log_of(account: str, verdicts: Payloads, book: Payloads, risk: Payloads, *, marks: bool) -> AccountLog:
+    """Return what the records of three topics say of an account, each in the order of its log."""
+    log = AccountLog(account)
     now_ns = 0
-    for offset, payload in payloads(config, "verdicts", partition, progress):
+    for offset, payload in verdicts:
         name = wire.name_of(payload)
         if name in MARKS and not marks:
             continue
@@ -65,14 +73,14 @@ def read_account(config: Config, account: str, progress: Progress, *, marks: boo
         now_ns = max(now_ns, getattr(record, "event_ns", 0))
         if name in MARKS or name == "MarketEvent" or account_of(record) == account:
             log.entries.append(Entry(offset, getattr(record, "event_ns", 0) or now_ns, record))
-    for _, payload in payloads(config, "book", partition, progress):
+    for _, payload in book:
         if wire.name_of(payload) in ("Signal", "OrderTicket", "Approval"):
             record = wire.decode(payload)
-            if type(record).__name__ == "Approval":
+            if isinstance(record, Approval):
                 log.approvals[record.order_id] = record
             elif getattr(record, "account", account) == account:
                 log.ideas[record.id] = record
-    for _, payload in payloads(config, "risk", partition, progress):
+    for _, payload in risk:
         record = wire.decode(payload)
         if isinstance(record, Alert) and record.account == account:
             log.alerts.append(record)

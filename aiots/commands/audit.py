@@ -17,9 +17,10 @@ DayOption = Annotated[str, typer.Option("--day", help="YYYY-MM-DD, New York; def
 
 
 def register(app: typer.Typer) -> None:
-    """Add `aiots audit` and `aiots seal`."""
+    """Add `aiots audit`, `aiots day` and `aiots seal`."""
     app.command()(audit)
     app.command()(seal)
+    app.command("day")(day_report)
 
 
 def audit(
@@ -106,6 +107,40 @@ def seal(
             f"{one.day}  partition {one.partition}  {one.records} records  {one.verdicts} verdicts  {one.sha256}"
         )
     typer.echo(f"{len(kept)} sealed days hold, {len(added)} {'could be added' if check else 'added'}; {path}")
+
+
+def day_report(
+    account: Account,
+    day: DayOption = "",
+    out: Annotated[Path | None, typer.Option(help="HTML file; default ACCOUNT-DAY.html in this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON; write no page.")] = False,
+    world: WorldOption = None,
+) -> None:
+    """Report an account's day: equity, positions, greeks, fills, what happened to options, limits touched, alerts.
+
+    One self-contained HTML file to look at, or the same figures as JSON. All of it is read from the recorded topics.
+    """
+    import orjson
+
+    from aiots.book.day import as_dict, day_of
+    from aiots.book.page import page
+    from streams.book.money import text_of
+
+    config = load_config(world=world)
+    log, chosen = recorded(account, day, config, marks=True)
+    try:
+        found = day_of(log, chosen)
+    except ValueError as error:
+        fail(str(error), 2)
+    if as_json:
+        typer.echo(orjson.dumps(as_dict(found), option=orjson.OPT_INDENT_2).decode())
+        return
+    path = out or Path(f"{account}-{chosen}.html")
+    path.write_text(page(found, config.world))
+    typer.echo(
+        f"{account}, {chosen}: equity {text_of(found.equity_cents)} USD, P&L {text_of(found.pnl_cents)},"
+        f" {len(found.fills)} fills, {len(found.refused)} refused, {len(found.alerts)} alerts\n{path}"
+    )
 
 
 def recorded(account: str, day: str, config: Config, *, marks: bool) -> "tuple[AccountLog, date]":

@@ -1,0 +1,267 @@
+"""What an account's day came to: a fold of its log, as plain figures that the page and the JSON show alike.
+
+Money is in cents until it is shown. Positions are valued as sizing and risk value them (streams/book/valuation.py).
+Greeks are those of the newest mark of each contract: delta_usd = delta x spot, gamma_usd the change of delta_usd for
+1 % of spot, vega_usd for 1 % of volatility, theta_usd for a calendar day; all times quantity and multiplier.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from aiots.book.reading import AccountLog, Entry
+from aiots.book.trail import cash_of, trails_of
+from schemas.osi import OptionSymbol, parse_osi
+from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Verdict
+from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
+from streams.book.valuation import is_option, option_value_cents, share_value_cents
+from streams.options.contracts.clock import new_york_day
+
+MINUTE_NS = 60_000_000_000
+BANDS = (0.8, 0.9, 0.95, 0.975, 1.025, 1.05, 1.1, 1.2)
+"""Edges of strike over spot, by which strikes are put together."""
+GREEKS = ("delta_usd", "gamma_usd", "vega_usd", "theta_usd")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A position at the day's end. Amounts in cents; greeks in dollars, NaN where they are not known."""
+
+    symbol: str
+    quantity: int
+    multiplier: int
+    cost_cents: int
+    value_cents: int
+    priced: bool
+    greeks: Mapping[str, float]
+    expiry: str = ""
+    band: str = ""
+
+
+@dataclass
+class DayFigures:
+    """One account's day. curve: (instant, equity in cents), a point a minute in which something was marked."""
+
+    account: str
+    day: date
+    equity_before_cents: int = 0
+    equity_cents: int = 0
+    cash_cents: int = 0
+    realised_cents: int = 0
+    fees_cents: int = 0
+    slippage_cents: int = 0
+    low_cents: int = 0
+    high_cents: int = 0
+    curve: list[tuple[int, int]] = field(default_factory=list)
+    positions: list[Held] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    settlements: list[Settlement] = field(default_factory=list)
+    refused: list[Verdict] = field(default_factory=list)
+    cut: list[Verdict] = field(default_factory=list)
+    rules: Counter[str] = field(default_factory=Counter)
+    alerts: list[Any] = field(default_factory=list)
+    cash_by_strategy: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def pnl_cents(self) -> int:
+        """Equity less that of before the day."""
+        return self.equity_cents - self.equity_before_cents
+
+    def by_expiry(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Return the sums of greeks by expiry and band of strikes; shares stand under ("", "shares")."""
+        found: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: dict.fromkeys(GREEKS, 0.0))
+        for held in self.positions:
+            row = found[(held.expiry, held.band)]
+            for name in GREEKS:
+                row[name] += held.greeks[name]
+        return dict(sorted(found.items()))
+
+
+class _Fold:
+    """The account's ledger and the newest marks, record by record."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(0, {})
+        self.shares: dict[str, Mark] = {}
+        self.options: dict[str, OptionMark] = {}
+        self.opened = False
+
+    def take(self, record: Any) -> None:
+        if isinstance(record, Mark):
+            if record.last == record.last:
+                self.shares[record.symbol] = record
+        elif isinstance(record, OptionMark):
+            self.options[record.symbol] = record
+        elif isinstance(record, Fill):
+            self.ledger = apply_fill(self.ledger, record)
+        elif isinstance(record, Settlement):
+            self.ledger = apply_settlement(self.ledger, record)
+        elif isinstance(record, Mandate) and not self.opened:
+            self.ledger, self.opened = Ledger(record.capital_cents, {}), True
+
+    def value_of(self, symbol: str, multiplier: int) -> int | None:
+        """Return what one unit is valued at, cents; None when unknown."""
+        if is_option(symbol):
+            mark = self.options.get(symbol)
+            return option_value_cents(mark, multiplier) if mark is not None else None
+        share = self.shares.get(symbol)
+        return share_value_cents(share.last) if share is not None else None
+
+    def equity(self) -> int:
+        values = {symbol: self.value_of(symbol, held.multiplier) for symbol, held in self.ledger.positions.items()}
+        return equity_cents(self.ledger, {symbol: value for symbol, value in values.items() if value is not None})
+
+
+def day_of(log: AccountLog, day: date) -> DayFigures:
+    """Return what a day came to. log: with marks. ValueError where the account had no mandate by then."""
+    fold, found = _Fold(), DayFigures(log.account, day)
+    before: Ledger | None = None
+    for entry in log.entries:
+        today = new_york_day(entry.event_ns) if entry.event_ns else None
+        if today is not None and today > day:
+            break
+        if today == day and before is None and fold.opened:
+            before, found.equity_before_cents = fold.ledger, fold.equity()
+        fold.take(entry.record)
+        if today == day:
+            _count(found, entry, fold)
+    if not fold.opened:
+        raise ValueError(f"{log.account} had no mandate by {day}")
+    if before is None:
+        before, found.equity_before_cents = fold.ledger, fold.equity()
+    found.equity_cents, found.cash_cents = fold.equity(), fold.ledger.cash_cents
+    found.realised_cents = fold.ledger.realised_cents - before.realised_cents
+    found.fees_cents = fold.ledger.fees_cents - before.fees_cents
+    levels = [found.equity_before_cents, found.equity_cents, *(cents for _, cents in found.curve)]
+    found.low_cents, found.high_cents = min(levels), max(levels)
+    found.positions = [_held(fold, symbol) for symbol in sorted(fold.ledger.positions)]
+    found.alerts = [alert for alert in log.alerts if new_york_day(alert.event_ns) == day]
+    _count_verdicts(found, (trail.verdicts for trail in trails_of(log, day).trails.values()))
+    return found
+
+
+def _count(found: DayFigures, entry: Entry, fold: _Fold) -> None:
+    record = entry.record
+    if isinstance(record, Fill) and record.quantity:
+        found.fills.append(record)
+        found.slippage_cents += record.slippage_cents
+        flows = found.cash_by_strategy
+        flows[record.strategy] = flows.get(record.strategy, 0) + cash_of(record)
+    elif isinstance(record, Settlement):
+        found.settlements.append(record)
+    elif isinstance(record, Mark | OptionMark) and fold.opened:
+        minute = entry.event_ns // MINUTE_NS * MINUTE_NS
+        if not found.curve or found.curve[-1][0] < minute:
+            found.curve.append((minute, fold.equity()))
+
+
+def _count_verdicts(found: DayFigures, trails: Iterable[Iterable[Verdict]]) -> None:
+    for verdicts in trails:
+        for verdict in verdicts:
+            if verdict.intent.parked or verdict.decision is Decision.APPROVE:
+                continue
+            (found.refused if verdict.decision is Decision.REFUSE else found.cut).append(verdict)
+            found.rules[verdict.rule] += 1
+
+
+def _held(fold: _Fold, symbol: str) -> Held:
+    position = fold.ledger.positions[symbol]
+    value = fold.value_of(symbol, position.multiplier)
+    expiry, band, greeks = _greeks(fold, symbol, position.quantity * position.multiplier)
+    return Held(
+        symbol,
+        position.quantity,
+        position.multiplier,
+        position.cost_cents,
+        position.cost_cents if value is None else value * position.quantity,
+        value is not None,
+        greeks,
+        expiry,
+        band,
+    )
+
+
+def _greeks(fold: _Fold, symbol: str, size: int) -> tuple[str, str, dict[str, float]]:
+    """Return expiry, band of strikes, and greeks in dollars of so many shares or options on shares."""
+    if not is_option(symbol):
+        share = fold.shares.get(symbol)
+        price = share.last if share is not None else float("nan")
+        return "", "shares", dict.fromkeys(GREEKS, 0.0) | {"delta_usd": size * price}
+    contract, mark = parse_osi(symbol), fold.options.get(symbol)
+    expiry = contract.expiry.isoformat() if isinstance(contract, OptionSymbol) else ""
+    if mark is None or not isinstance(contract, OptionSymbol):
+        return expiry, "not marked", dict.fromkeys(GREEKS, float("nan"))
+    spot = mark.spot
+    return (
+        expiry,
+        band_of(contract.strike / spot),
+        {
+            "delta_usd": size * mark.delta * spot,
+            "gamma_usd": size * mark.gamma * spot * spot / 100,
+            "vega_usd": size * mark.vega / 100,
+            "theta_usd": size * mark.theta / 365,
+        },
+    )
+
+
+def band_of(moneyness: float) -> str:
+    """Return the band of a strike over spot, in words: for example "95 to 97.5 %"."""
+    edges = [f"{edge * 100:g}" for edge in BANDS]
+    below = sum(moneyness >= edge for edge in BANDS)
+    if below == 0:
+        return f"below {edges[0]} %"
+    return f"from {edges[-1]} %" if below == len(BANDS) else f"{edges[below - 1]} to {edges[below]} %"
+
+
+def as_dict(found: DayFigures) -> dict[str, Any]:
+    """Return a day as plain JSON, money in dollars."""
+    return {
+        "account": found.account,
+        "day": found.day.isoformat(),
+        "equity_usd": found.equity_cents / 100,
+        "equity_before_usd": found.equity_before_cents / 100,
+        "pnl_usd": found.pnl_cents / 100,
+        "low_usd": found.low_cents / 100,
+        "high_usd": found.high_cents / 100,
+        "cash_usd": found.cash_cents / 100,
+        "realised_usd": found.realised_cents / 100,
+        "fees_usd": found.fees_cents / 100,
+        "slippage_usd": found.slippage_cents / 100,
+        "fills": len(found.fills),
+        "shares_or_contracts": sum(fill.quantity for fill in found.fills),
+        "bought": sum(fill.side is Side.BUY for fill in found.fills),
+        "cash_by_strategy_usd": {name: cents / 100 for name, cents in sorted(found.cash_by_strategy.items())},
+        "positions": [
+            {
+                "symbol": held.symbol,
+                "quantity": held.quantity,
+                "multiplier": held.multiplier,
+                "cost_usd": held.cost_cents / 100,
+                "value_usd": held.value_cents / 100,
+                "marked": held.priced,
+                **held.greeks,
+            }
+            for held in found.positions
+        ],
+        "greeks": [{"expiry": expiry, "strikes": band, **row} for (expiry, band), row in found.by_expiry().items()],
+        "settlements": [
+            {
+                "kind": str(one.kind),
+                "symbol": one.symbol,
+                "quantity": one.quantity,
+                "cash_usd": one.cash_cents / 100,
+                "text": one.text,
+            }
+            for one in found.settlements
+        ],
+        "limits": {
+            "refused": len(found.refused),
+            "cut": len(found.cut),
+            "rules": dict(sorted(found.rules.items())),
+        },
+        "alerts": [
+            {"rule": one.rule, "text": one.text, "value": one.value, "limit": one.limit} for one in found.alerts
+        ],
+    }
