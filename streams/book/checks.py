@@ -10,6 +10,8 @@ from schemas.records import (
     LegFill,
     Mandate,
     Mark,
+    MarketEvent,
+    MarketEventKind,
     OptionMark,
     OrderIntent,
     OrderKind,
@@ -99,15 +101,25 @@ def check_option_mark(mark: OptionMark) -> None:
         not_negative(f"option_mark.{what}", getattr(mark, what))
     for what in ("bid", "ask", "last", "spot", "forward", "iv"):
         positive_or_unknown(f"option_mark.{what}", getattr(mark, what))
-    if mark.theoretical == mark.theoretical:
-        not_negative("option_mark.theoretical", mark.theoretical)
     _finite("option_mark.rate", mark.rate)
-    for what in GREEKS:
+    for what in ("theoretical", *GREEKS):
         value = getattr(mark, what)
         if value == value:
             _finite(f"option_mark.{what}", value)
     if not 0 <= mark.quality <= 1:
         raise bad("option_mark.quality", mark.quality, "0 to 1")
+
+
+def check_event(event: MarketEvent) -> None:
+    """Raise where a dividend or split tells no amount, or a session ends before it begins."""
+    if event.kind is MarketEventKind.DIVIDEND:
+        named("event.symbol of a dividend", event.symbol)
+        not_negative("event.value of a dividend", event.value)
+    elif event.kind is MarketEventKind.SPLIT:
+        named("event.symbol of a split", event.symbol)
+        positive("event.value of a split", event.value)
+    elif event.kind is MarketEventKind.SESSION_OPEN and not 0 < event.start_ns < event.end_ns:
+        raise bad("event.start_ns of a session", event.start_ns, f"> 0 and < end_ns ({event.end_ns})")
 
 
 def check_signal(signal: Signal) -> None:

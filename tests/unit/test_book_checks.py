@@ -115,7 +115,7 @@ BAD: list[tuple[Callable[[Any], object], Any, str]] = [
     (checks.check_option_mark, replace(MARK, bid_size=-1), "bid_size must be >= 0"),
     (checks.check_option_mark, replace(MARK, rate=NAN), "rate must be finite, was nan"),
     (checks.check_option_mark, replace(MARK, dividends=NAN), "dividends must be >= 0, was nan"),
-    (checks.check_option_mark, replace(MARK, theoretical=-0.1), "theoretical must be >= 0"),
+    (checks.check_option_mark, replace(MARK, theoretical=-INF), "theoretical must be finite"),
     (checks.check_option_mark, replace(MARK, vanna=INF), "vanna must be finite, was inf"),
     (checks.check_option_mark, replace(MARK, gamma=-INF, delta=INF), "delta must be finite, was inf"),
     (checks.check_option_mark, replace(MARK, quality=NAN), "quality must be 0 to 1, was nan"),
