@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Control, ControlAction, Decision, Fill, OrderIntent, Purpose, Record, Side, Verdict
+from schemas.records import (
+    Control,
+    ControlAction,
+    Decision,
+    Fill,
+    OrderIntent,
+    OrderStatus,
+    Purpose,
+    Record,
+    Side,
+    Verdict,
+)
 from streams.book import money
 from streams.stage import RecordError, RejectReason
 from streams.venue import stage
@@ -100,7 +111,8 @@ def test_without_a_quote_the_last_trade_is_the_price() -> None:
 def test_an_order_waits_for_a_mark_of_its_own_time() -> None:
     """No mark yet, an older mark, a mark without any price: it waits; then it fills, once."""
     run = started()
-    assert run(approved(intent("1", second=5))) == []
+    (works,) = run(approved(intent("1", second=5)))
+    assert (works.status, works.quantity, works.remaining) == (OrderStatus.ACKNOWLEDGED, 0, 10)
     assert run(mark(second=4, bid=NAN, ask=NAN, last=NAN, high=NAN, low=NAN)) == []
     assert run(mark(second=5, bid=NAN, ask=NAN, last=NAN, high=NAN, low=NAN)) == []
     (done,) = run(mark(second=6))
@@ -111,7 +123,7 @@ def test_an_order_waits_for_a_mark_of_its_own_time() -> None:
 def test_latency_is_event_time() -> None:
     """With a latency of 1.5 s an order of second 1 fills at the mark of second 3."""
     run = started(mark(second=1), params=Params(latency_ms=1_500))
-    assert run(approved(intent(second=1))) == []
+    assert run(approved(intent(second=1)))[0].status is OrderStatus.ACKNOWLEDGED
     assert run(mark(second=2)) == []
     assert run(mark(second=3))[0].event_ns == at(3)
 
@@ -165,7 +177,7 @@ def test_a_halt_ends_the_entries_that_wait_and_leaves_the_exits() -> None:
 def test_waiting_orders_are_bounded() -> None:
     """Beyond the bound an order ends unfilled at once."""
     run = started(params=Params(waiting_max=1))
-    assert run(approved(intent("1"))) == []
+    run(approved(intent("1")))
     (done,) = run(approved(intent("2")))
     assert (done.quantity, done.reason) == (0, "1 orders wait for a mark")
 
@@ -219,8 +231,8 @@ def test_other_records_are_rejected() -> None:
         started()(signal())
 
 
-@pytest.mark.parametrize("given", [{"latency_ms": -1}, {"waiting_max": 0}, {"seen_max": 0}])
-def test_parameters_out_of_bounds_say_so(given: dict[str, int]) -> None:
+@pytest.mark.parametrize("given", [{"latency_ms": -1}, {"waiting_max": 0}, {"seen_max": 0}, {"participation": NAN}, {"fees": "none"}, {"queue_shares": -2}])
+def test_parameters_out_of_bounds_say_so(given: dict[str, Any]) -> None:
     """The error names the parameter."""
     with pytest.raises(ValueError, match=next(iter(given))):
         Params(**given)
