@@ -40,7 +40,7 @@ class AccountFigures:
     def fill(self, fill: Fill) -> None:
         """Count a fill, and a round trip where it leaves nothing held."""
         if fill.quantity == 0:
-            self.unfilled += 1
+            self.unfilled += fill.remaining == 0
             return
         amount = fill.quantity * fill.price_cents
         signed = fill.quantity if fill.side is Side.BUY else -fill.quantity

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from schemas.records import Mark, OptionMark
 from streams.book.money import micro_of
-from streams.checks import named, not_negative, positive, positive_or_unknown
 
 NAN = float("nan")
 UNLIMITED = 1 << 62
@@ -55,17 +54,6 @@ class Quote:
 
 
 UNKNOWN = Quote(-1, NAN, NAN, NAN)
-
-
-def check_option_mark(mark: OptionMark) -> None:
-    """Raise where a mark's prices are not > 0 or NaN, or its sizes negative, or it names no contract or expiry."""
-    named("option_mark.symbol", mark.symbol)
-    named("option_mark.underlying", mark.underlying)
-    positive_or_unknown("option_mark.bid", mark.bid)
-    positive_or_unknown("option_mark.ask", mark.ask)
-    not_negative("option_mark.bid_size", mark.bid_size)
-    not_negative("option_mark.ask_size", mark.ask_size)
-    positive("option_mark.expiry_ns", mark.expiry_ns)
 
 
 def of_shares(before: Quote, mark: Mark) -> Quote:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.records import Cancel, Control, Fill, Mandate, Mark, MarketEvent, OptionMark, Record, Settlement, Verdict
-from streams.book.checks import check_fill, check_mandate, check_mark
+from streams.book.checks import check_fill, check_mandate, check_mark, check_option_mark
 from streams.checks import unexpected
 from streams.fold import PureFold
 from streams.stage import Step
@@ -54,7 +54,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         check_mark(record)
         _on_quote(turn, record.symbol, quotes.of_shares(turn.quote(record.symbol), record))
     elif isinstance(record, OptionMark):
-        quotes.check_option_mark(record)
+        check_option_mark(record)
         _on_quote(turn, record.symbol, quotes.of_option(turn.quote(record.symbol), record))
     elif isinstance(record, Verdict):
         accept(turn, record)

@@ -231,7 +231,17 @@ def test_other_records_are_rejected() -> None:
         started()(signal())
 
 
-@pytest.mark.parametrize("given", [{"latency_ms": -1}, {"waiting_max": 0}, {"seen_max": 0}, {"participation": NAN}, {"fees": "none"}, {"queue_shares": -2}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"latency_ms": -1},
+        {"waiting_max": 0},
+        {"seen_max": 0},
+        {"participation": NAN},
+        {"fees": "none"},
+        {"queue_shares": -2},
+    ],
+)
 def test_parameters_out_of_bounds_say_so(given: dict[str, Any]) -> None:
     """The error names the parameter."""
     with pytest.raises(ValueError, match=next(iter(given))):
