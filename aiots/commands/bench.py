@@ -15,6 +15,7 @@ SECTIONS = (
     "latency",
     "backtest",
     "recovery",
+    "orders",
     "pricing_european",
     "pricing_cash",
     "pricing_american",
