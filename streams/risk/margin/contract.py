@@ -89,12 +89,6 @@ def ticker_of(symbol: str) -> str:
     return underlying_of(symbol[:-TAIL].rstrip()) if is_option(symbol) else symbol
 
 
-def class_of(symbol: str, multiplier: int) -> Class:
-    """Return the class of an option."""
-    root = symbol[:-TAIL].rstrip()
-    return Class(abs(multiplier - 100), multiplier, root if root[-1].isdigit() else "")
-
-
 def by_underlying(symbols: Iterable[str]) -> dict[str, list[str]]:
     """Return the symbols by underlying, both in name order."""
     found: dict[str, list[str]] = {}
@@ -103,20 +97,37 @@ def by_underlying(symbols: Iterable[str]) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def spot_of(underlying: str, symbol: str, prices: Mapping[str, int]) -> int | None:
-    """Return the underlying's price as an option's strike sees it, cents; None where there is none."""
-    root = symbol[:-TAIL].rstrip()
-    return prices.get(root, prices.get(underlying)) if root[-1].isdigit() else prices.get(underlying)
+class Rates(NamedTuple):
+    """What options of an underlying are reckoned with. spot_cents: of a share. rate_bps, least_bps: see MarginRow."""
+
+    ticker: str
+    spot_cents: int | None
+    rate_bps: int
+    least_bps: int
 
 
-def line_of(symbol: str, held: Held, spot: int | None, price: int | None, rate_bps: int, row: MarginRow) -> Line:
-    """Return an option position with its figures. spot, price: cents a share; where None, the strike and the cost."""
-    strike, multiplier = int(symbol[-8:]), held.multiplier
-    is_call, underlying = symbol[-9] == "C", strike if spot is None else 10 * spot
-    premium = 10 * price * multiplier if price is not None else 10 * abs(held.cost_cents) // max(1, abs(held.quantity))
-    worth = max(0, underlying - strike if is_call else strike - underlying) * multiplier
-    addon = 0
-    if held.quantity < 0:
-        addon = naked_addon(is_call, strike, underlying, multiplier, rate_bps, row.naked_least_bps)
-    day = 2 * int(symbol[-TAIL:-9]) + (symbol[:-TAIL].rstrip() not in AM_ROOTS)
-    return Line(symbol, day, is_call, strike, held.quantity, premium, addon, worth)
+def rates_of(ticker: str, prices: Mapping[str, int], row: MarginRow) -> Rates:
+    """Return an underlying's rates."""
+    rate = row.naked_broad_bps if ticker in row.broad_based else row.naked_bps
+    return Rates(ticker, prices.get(ticker), rate, row.naked_least_bps)
+
+
+def line_of(symbol: str, held: Held, prices: Mapping[str, int], rates: Rates) -> tuple[Class, Line]:
+    """Return an option position with its figures, and its class.
+
+    Where there is no price of it its cost counts; without the underlying's, its strike.
+    """
+    root, right, strike = symbol[:6].rstrip(), symbol[12], int(symbol[13:])
+    quantity, multiplier, price, spot = held.quantity, held.multiplier, prices.get(symbol), rates.spot_cents
+    adjusted = root if root[-1].isdigit() else ""
+    if adjusted:
+        spot = prices.get(root, spot)
+    is_call, underlying = right == "C", strike if spot is None else 10 * spot
+    premium = 10 * price * multiplier if price is not None else 10 * abs(held.cost_cents) // max(1, abs(quantity))
+    worth, addon = 0, 0
+    if quantity < 0:
+        worth = max(0, underlying - strike if is_call else strike - underlying) * multiplier
+        addon = naked_addon(is_call, strike, underlying, multiplier, rates.rate_bps, rates.least_bps)
+    day = 2 * int(symbol[6:12]) + (root not in AM_ROOTS)
+    line = Line(symbol, day, is_call, strike, quantity, premium, addon, worth)
+    return Class(abs(multiplier - 100), multiplier, adjusted), line

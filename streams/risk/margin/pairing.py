@@ -15,8 +15,7 @@ verticals, condors, butterflies, boxes, calendars and diagonals need no cases of
 Spreads hold shorts of one expiry, as the loss at two instants is not the loss at one; the rules would allow some more.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -36,6 +35,8 @@ from streams.risk.margin.spread import (
 
 STEPS_MAX = 64
 """Bound of step 3."""
+MANY_LINES = 12
+"""Above so many options of an underlying only one way of longs is tried: last expiry first, by nearness."""
 
 
 @dataclass(slots=True)
@@ -63,7 +64,10 @@ def best_plan(lines: Sequence[Line], shares: int, multiplier: int) -> Plan:
     cover = abs(shares) // multiplier
     coverable = cover > 0 and any(line.is_call == (shares > 0) for line in shorts)
     firsts = (False, True) if coverable and longs else (coverable,)
-    backs, strikes = ((False, True), (False, True)) if _crossing(shorts, longs) else ((True,), (False,))
+    backs: tuple[bool, ...] = (True,)
+    strikes: tuple[bool, ...] = (shorts[0].day == shorts[-1].day,)
+    if len(lines) <= MANY_LINES and _crossing(shorts, longs):
+        backs, strikes = (True, False), (False, True)
     best: Plan | None = None
     for first, back, by_strike in product(firsts, backs, strikes):
         plan = _plan(shorts, longs, shares, multiplier, (first, back, by_strike))
@@ -77,13 +81,15 @@ def _order(line: Line) -> tuple[int, bool, int]:
     return line.day, line.is_call, line.strike
 
 
-def _crossing(shorts: Iterable[Line], longs: Iterable[Line]) -> bool:
+def _crossing(shorts: Sequence[Line], longs: Iterable[Line]) -> bool:
     """Return whether shorts of several expiries may want the same longs."""
-    counts: dict[tuple[int, bool], int] = defaultdict(int)
-    days = {line.day for line in shorts}
+    if shorts[0].day == shorts[-1].day:
+        return False
+    counts: dict[tuple[int, bool], int] = {}
     for line in (*shorts, *longs):
-        counts[line.day, line.is_call] += line.quantity
-    return len(days) > 1 and any(counts.values())
+        key = line.day, line.is_call
+        counts[key] = counts.get(key, 0) + line.quantity
+    return any(counts.values())
 
 
 def _plan(
@@ -92,39 +98,44 @@ def _plan(
     """Return one way's plan. way: shares before longs; last expiry first; longs by strike."""
     first, back, by_strike = way
     plan, cover, kind = Plan(), abs(shares) // multiplier, shares > 0
-    left = {line.symbol: -line.quantity for line in shorts}
+    left: dict[str, int] = {}
     if first:
         for line in sorted((one for one in shorts if one.is_call == kind), key=_saving, reverse=True):
             count = _cover(plan, line, -line.quantity, cover)
-            left[line.symbol] -= count
+            left[line.symbol] = -line.quantity - count
             cover -= count
+    sold: dict[int, tuple[list[Part], list[Part]]] = {}
+    for line in shorts:
+        if count := left.get(line.symbol, -line.quantity):
+            sold.setdefault(line.day, ([], []))[line.is_call].append(Part(line, count))
     pool = {line.symbol: line.quantity for line in longs}
-    for day in sorted({line.day for line in shorts}, reverse=back):
+    kinds = [line for line in longs if not line.is_call], [line for line in longs if line.is_call]
+    for day in sorted(sold, reverse=back):
         group = Group([], [])
         for is_call in (True, False):
-            own = [Part(line, left[line.symbol]) for line in shorts if line.day == day and line.is_call == is_call]
-            mine = [part for part in own if part.quantity]
-            if mine:
-                _side(plan, group, mine, _available(longs, pool, day, is_call, by_strike), multiplier)
+            if mine := sold[day][is_call]:
+                wanted = sum(part.quantity for part in mine)
+                _side(plan, group, mine, _available(kinds[is_call], pool, day, wanted, by_strike), multiplier)
         for part in group.longs:
             pool[part.line.symbol] -= part.quantity
         if group.shorts:
-            group.loss = multiplier * loss_of(group.shorts, group.longs)
             plan.groups.append(group)
-    cover = _cover_naked(plan, cover, kind)
+    cover = _cover_naked(plan, cover, kind) if cover else 0
     for group in plan.groups:
         cover = _leave(plan, group, cover, kind, multiplier)
-    plan.groups = [group for group in plan.groups if group.shorts]
-    used: dict[str, int] = defaultdict(int)
+    if plan.naked:
+        for group in plan.groups:
+            _strangle(plan, group, multiplier)
     for group in plan.groups:
-        for part in group.longs:
-            used[part.line.symbol] += part.quantity
-    plan.free = [Part(line, line.quantity - used[line.symbol]) for line in longs if line.quantity > used[line.symbol]]
+        for part in group.gone:
+            pool[part.line.symbol] += part.quantity
+    plan.groups = [group for group in plan.groups if group.shorts]
+    plan.free = [Part(line, pool[line.symbol]) for line in longs if pool[line.symbol]]
     saved = _straddled(plan)
     plan.charge = (
         sum(group.loss for group in plan.groups)
-        + sum(part.line.itm * part.quantity for part in plan.covered)
-        + sum((part.line.premium + part.line.addon) * part.quantity for part in plan.naked)
+        + sum(line.itm * count for line, count in plan.covered)
+        + sum((line.premium + line.addon) * count for line, count in plan.naked)
         - saved
     )
     return plan
@@ -142,17 +153,35 @@ def _cover(plan: Plan, line: Line, wanted: int, cover: int) -> int:
     return count
 
 
-def _available(longs: Iterable[Line], pool: Mapping[str, int], day: int, is_call: bool, by_strike: bool) -> list[Part]:
-    """Return the longs that may cover an expiry's shorts, the ones to take first at the front."""
-    parts = [
-        Part(line, pool[line.symbol])
-        for line in longs
-        if line.is_call == is_call and line.day >= day and pool[line.symbol]
-    ]
-    sign = 1 if is_call else -1
+def _available(longs: Sequence[Line], pool: dict[str, int], day: int, wanted: int, by_strike: bool) -> list[Part]:
+    """Return the longs of a kind that may cover an expiry's shorts, the ones to take first at the front.
+
+    longs: by day and strike. Where those of the day itself are enough, and go first, the others are left out.
+    """
+    parts, have = [], 0
+    for line in longs:
+        if line.day >= day and (count := pool[line.symbol]):
+            if have >= wanted and line.day > day and not by_strike:
+                break
+            parts.append(Part(line, count))
+            have += count
     if by_strike:
-        return sorted(parts, key=lambda part: (sign * part.line.strike, part.line.day))
-    return sorted(parts, key=lambda part: (part.line.day, sign * part.line.strike))
+        parts.sort(key=_call_strike if parts and parts[0].line.is_call else _put_strike)
+    elif longs and not longs[0].is_call:
+        parts.sort(key=_day_put)
+    return parts
+
+
+def _call_strike(part: Part) -> tuple[int, int]:
+    return part.line.strike, part.line.day
+
+
+def _put_strike(part: Part) -> tuple[int, int]:
+    return -part.line.strike, part.line.day
+
+
+def _day_put(part: Part) -> tuple[int, int]:
+    return part.line.day, -part.line.strike
 
 
 def _side(plan: Plan, group: Group, shorts: list[Part], longs: list[Part], multiplier: int) -> None:
@@ -191,9 +220,10 @@ def _leave(plan: Plan, group: Group, cover: int, kind: bool, multiplier: int) ->
     """Take shorts out of a spread where shares or nothing cover them for less; return the cover left."""
     for _ in range(STEPS_MAX):
         profile = profile_of(group)
-        if not profile or profile[0][0] <= 0:
+        group.loss = multiplier * max(0, profile[0][0]) if profile else 0
+        if not group.loss:
             break
-        moves = [_move(part, cover, kind) for part in group.shorts]
+        moves = [move for part in group.shorts if (move := _move(part, cover, kind)).cost < group.loss]
         found = best_single(profile, moves, multiplier) or best_double(profile, moves, multiplier)
         if found is None:
             break
@@ -205,8 +235,34 @@ def _leave(plan: Plan, group: Group, cover: int, kind: bool, multiplier: int) ->
             i = next(i for i, one in enumerate(group.shorts) if one.line is line)
             group.shorts = without(group.shorts, i, quantity)
         trim(group)
-        group.loss = multiplier * loss_of(group.shorts, group.longs)
     return cover
+
+
+def _strangle(plan: Plan, group: Group, multiplier: int) -> None:
+    """Take shorts out of a spread where a naked one of the other kind bears them: a pair needs one side's addon."""
+    for is_call in (True, False):
+        bearers = [part.line for part in plan.naked if part.line.is_call != is_call]
+        spare = sum(part.quantity if part.line.is_call != is_call else -part.quantity for part in plan.naked)
+        profile = profile_of(group)
+        if spare <= 0 or not profile or profile[0][0] <= 0:
+            continue
+        bearer = min(bearers, key=lambda line: (line.addon, line.symbol))
+        moves = [
+            Move(line, line.premium + line.addon - _saved(line, bearer), min(count, spare))
+            for line, count in group.shorts
+            if line.is_call == is_call
+        ]
+        for line, quantity in best_single(profile, moves, multiplier) or ():
+            plan.naked.append(Part(line, quantity))
+            i = next(i for i, one in enumerate(group.shorts) if one.line is line)
+            group.shorts = without(group.shorts, i, quantity)
+            trim(group)
+            group.loss = multiplier * loss_of(group.shorts, group.longs)
+
+
+def _saved(one: Line, other: Line) -> int:
+    """Return what a naked call and a naked put save as a pair: the addon of the lesser side."""
+    return other.addon if one.premium + one.addon >= other.premium + other.addon else one.addon
 
 
 def _move(part: Part, cover: int, kind: bool) -> Move:
@@ -227,7 +283,7 @@ def _straddled(plan: Plan) -> int:
         (call, some), (put, others) = calls.pop(), puts.pop()
         count = min(some, others)
         plan.pairs.append((call, put, count))
-        saved += count * (put.addon if call.premium + call.addon >= put.premium + put.addon else call.addon)
+        saved += count * _saved(call, put)
         if some > count:
             calls.append(Part(call, some - count))
         if others > count:

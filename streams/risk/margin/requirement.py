@@ -25,7 +25,7 @@ from typing import NamedTuple
 from schemas.records import MarginKind
 from streams.risk.margin.contract import Held, Holding, Order, OrderLeg, by_underlying, is_option, ticker_of
 from streams.risk.margin.rules import BPS, MarginRow
-from streams.risk.margin.underlying import Requirement, of_positions
+from streams.risk.margin.underlying import Known, Requirement, of_positions
 
 EXACT_MAX = 2
 UNCOVERED = ("naked call", "naked put", "short straddle", "short strangle", "cash-secured put")
@@ -106,14 +106,20 @@ def of_underlying(
     kind: MarginKind = MarginKind.REG_T,
 ) -> Requirement:
     """Return what one underlying's positions need with its working orders in their worst case."""
-    base = of_positions(ticker, positions, prices, row, kind)
+    known: Known = {}
+    base = of_positions(ticker, positions, prices, row, kind, known)
     if not working:
         return base
     if len(working) <= EXACT_MAX:
         choices = [hits for hits in product((False, True), repeat=len(working)) if any(hits)]
-        others = [_filled(ticker, positions, prices, list(compress(working, hits)), row, kind) for hits in choices]
+        others = [
+            _filled(ticker, positions, prices, list(compress(working, hits)), row, kind, dict(known))
+            for hits in choices
+        ]
     else:
-        others = [_bound(ticker, positions, prices, working, row, kind, buying) for buying in (True, False)]
+        others = [
+            _bound(ticker, positions, prices, working, row, kind, dict(known), buying) for buying in (True, False)
+        ]
     return Requirement(
         max(base.initial_cents, *(one.initial_cents for one in others)),
         max(base.maintenance_cents, *(one.maintenance_cents for one in others)),
@@ -131,6 +137,7 @@ def _filled(
     orders: Iterable[Order],
     row: MarginRow,
     kind: MarginKind,
+    known: Known,
 ) -> Requirement:
     """Return what is needed once orders are filled, with what they give away against the marks."""
     after = dict(positions)
@@ -138,7 +145,7 @@ def _filled(
     for order in orders:
         _add(after, order)
         given += order.quantity * _given_away(order, prices)
-    return _more(of_positions(ticker, after, prices, row, kind), given)
+    return _more(of_positions(ticker, after, prices, row, kind, known), given)
 
 
 def _bound(
@@ -148,6 +155,7 @@ def _bound(
     working: Iterable[Order],
     row: MarginRow,
     kind: MarginKind,
+    known: Known,
     buying: bool,
 ) -> Requirement:
     """Return a bound of what is needed whichever orders fill; buying: shares that orders buy are, else those sold."""
@@ -158,7 +166,7 @@ def _bound(
     for order in working:
         leg, given = order.legs[0], order.quantity * _given_away(order, prices)
         if len(order.legs) > 1:
-            alone.append(_filled(ticker, {}, prices, [order], row, kind))
+            alone.append(_filled(ticker, {}, prices, [order], row, kind, {}))
         elif is_option(leg.symbol) and leg.quantity > 0:
             paid += given + order.quantity * _value(order, prices)
         elif is_option(leg.symbol):
@@ -169,7 +177,7 @@ def _bound(
         elif buying == (leg.quantity > 0):
             _add(after, order)
             paid += given
-    need = of_positions(ticker, after, prices, row, kind)
+    need = of_positions(ticker, after, prices, row, kind, known)
     for strategy in need.strategies:
         if strategy.name in UNCOVERED:
             for symbol, quantity in strategy.legs:

@@ -5,7 +5,7 @@ the contracts, the cost of taking n contracts out is convex in n.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
@@ -42,6 +42,8 @@ class Group:
     shorts: list[Part]
     longs: list[Part]
     loss: int = 0
+    gone: list[Part] = field(default_factory=list)
+    """Longs that were let go."""
 
 
 class Move(NamedTuple):
@@ -88,19 +90,24 @@ def loss_of(shorts: Iterable[Part], longs: Iterable[Part]) -> int:
 
 
 def profile_of(group: Group) -> list[tuple[int, int]]:
-    """Return (loss a share, price) at each strike and with no loss beyond them, the greatest loss first."""
+    """Return (loss a share, price) at each strike, the greatest loss first."""
     calls, puts = _nets(group.shorts, group.longs)
-    strikes = sorted({*calls, *puts})
+    strikes = sorted(calls.keys() | puts.keys())
     if not strikes:
         return []
     points = []
-    loss, slope, before = sum((k - strikes[0]) * n for k, n in puts.items()), -sum(puts.values()), strikes[0]
+    before = strikes[0]
+    loss = slope = 0
+    for strike, sold in puts.items():
+        loss += (strike - before) * sold
+        slope -= sold
     for strike in strikes:
         loss += slope * (strike - before)
         points.append((loss, strike))
         slope += calls.get(strike, 0) + puts.get(strike, 0)
         before = strike
-    return sorted(points, reverse=True)
+    points.sort(reverse=True)
+    return points
 
 
 def _worth(line: Line, price: int) -> int:
@@ -178,5 +185,10 @@ def trim(group: Group) -> None:
         need = sum(part.quantity for part in group.shorts if part.line.is_call == is_call)
         sign = 1 if is_call else -1
         mine = [part for part in group.longs if part.line.is_call == is_call]
-        longs += first_of(sorted(mine, key=lambda part: (sign * part.line.strike, part.line.day)), need)
+        for line, count in sorted(mine, key=lambda part: (sign * part.line.strike, part.line.day)):
+            if kept := min(need, count):
+                longs.append(Part(line, kept))
+            if count > kept:
+                group.gone.append(Part(line, count - kept))
+            need -= kept
     group.longs = longs

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from schemas.records import MarginKind
 from streams.risk.margin.cash import cash_strategies
-from streams.risk.margin.contract import Class, Held, class_of, is_option, line_of, spot_of
+from streams.risk.margin.contract import Class, Held, is_option, line_of, rates_of
 from streams.risk.margin.hedged import Shares, share_strategies, shares_alone
 from streams.risk.margin.pairing import best_plan
 from streams.risk.margin.rules import MarginRow
 from streams.risk.margin.spread import Line
 from streams.risk.margin.strategies import Strategy, long_options, option_strategies
+
+Known = dict[str, tuple[Held, Class, Line]]
+"""Options' figures by symbol, and the position that they are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,20 @@ class Requirement:
 
 
 def of_positions(
-    ticker: str, positions: Mapping[str, Held], prices: Mapping[str, int], row: MarginRow, kind: MarginKind
+    ticker: str,
+    positions: Mapping[str, Held],
+    prices: Mapping[str, int],
+    row: MarginRow,
+    kind: MarginKind,
+    known: Known | None = None,
 ) -> Requirement:
-    """Return what one underlying's positions need without orders. prices: cents a share by symbol."""
-    rate = row.naked_broad_bps if ticker in row.broad_based else row.naked_bps
+    """Return what one underlying's positions need without orders.
+
+    prices: cents a share by symbol. known: figures of options found before at these prices, to which those found are
+    added.
+    """
+    known = {} if known is None else known
+    rates = rates_of(ticker, prices, row)
     classes: dict[Class, list[Line]] = {}
     unpriced, shares, owed = [], 0, 0
     for symbol in sorted(positions):
@@ -43,9 +56,11 @@ def of_positions(
         if not is_option(symbol):
             shares = held.quantity
             continue
-        spot = spot_of(ticker, symbol, prices)
-        line = line_of(symbol, held, spot, price, rate, row)
-        classes.setdefault(class_of(symbol, held.multiplier), []).append(line)
+        before = known.get(symbol)
+        if before is None or before[0] is not held:
+            before = known[symbol] = (held, *line_of(symbol, held, prices, rates))
+        _, key, line = before
+        classes.setdefault(key, []).append(line)
         if held.quantity < 0:
             owed += -held.quantity * line.premium
     spot = _share_price(ticker, positions, prices)
