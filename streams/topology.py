@@ -49,6 +49,7 @@ STAGES: tuple[Stage, ...] = (
         ("verdicts", "risk"),
         "streams.risk.stage:make",
         "streams.risk.stage:Params",
+        layout=2,
         nice=ORDER_NICE,
         pace_s=ORDER_PACE_SECONDS,
     ),

@@ -1,46 +1,75 @@
-"""What risk keeps of an account, and its exposure with every working order filled in its worst case.
-
-Worst case of a symbol: either all working buys fill and no sell does, or all sells and no buy:
-    long  = max(0, position + working buys)        short = max(0, working sells − position)
-Its size is the greater of the two times the price of a share (the higher of last and ask, rounded up to a cent).
-"""
+"""What risk keeps of an account: its ledger, what works for it, running sums, its session days, and its report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from schemas.records import Mandate, Mark, OrderIntent, PositionReport, RiskReport, Side
-from streams.book.ledger import Ledger, equity_cents, quantity_of
-from streams.book.money import cents_nearest, cents_up, dollars_of
+from schemas.records import (
+    Fill,
+    Mandate,
+    OrderIntent,
+    OrderKind,
+    OrderOrigin,
+    PositionReport,
+    RiskReport,
+    Side,
+)
+from streams.book.ledger import Ledger, equity_cents
+from streams.book.money import cents_up, dollars_of
+from streams.risk.day_trades import Session, Traded
 from streams.risk.limit import AccountView
+from streams.risk.market import held_unit, market_key, unit_of
 
 DAY_NS = 86_400_000_000_000
 DAY_CUT_NS = 8 * 3_600_000_000_000
 """A session day runs from 08:00 UTC to 08:00 UTC: 03:00 or 04:00 in New York, when no US market trades."""
 
+Sums = dict[str, dict[str, tuple[int, int, int]]]
+"""By underlying and strategy: delta, gamma and vega in micro-dollars."""
+
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """One underlying. value_cents: of a share, to value it; exposure_cents: to limit it; None when unknown."""
+class Part:
+    """What one unit of an order moves in a symbol: ratio, > 0 where the order buys it."""
 
-    event_ns: int
-    value_cents: int | None
-    exposure_cents: int | None
+    symbol: str
+    ratio: int
+    multiplier: int
 
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """An order under way, as approved. reference_cents: its price when it was made, rounded up."""
+    """An order under way, as approved, of which quantity may still fill. reference_cents: its price when it was made,
+    rounded up (0 of a combination that brings money).
+    """
 
     symbol: str
     side: Side
     quantity: int
     reference_cents: int
+    parts: tuple[Part, ...]
+    strategy: str
+    kind: OrderKind
+    limit_cents: int
+    origin: OrderOrigin
+    event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a strategy holds of a symbol, signed."""
+
+    strategy: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account. working by order id. day: number of the session day, -1 before the first. alerted: rules told."""
+    """One account. working by order id. day: number of the session day, -1 before the first. alerted: what was told.
+
+    held, worth_cents, gross_cents, sums: see holdings.py. sessions: the last five, oldest first. traded: what was
+    opened in the newest, by symbol. soft_ns: when soft limits were looked at last.
+    """
 
     mandate: Mandate
     ledger: Ledger
@@ -52,20 +81,26 @@ class Account:
     now_ns: int = 0
     report_ns: int = 0
     alerted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """Shares at stake in a symbol, worst case, and what a share counts for (None when unknown)."""
-
-    long: int
-    short: int
-    price_cents: int | None
+    held: dict[str, tuple[Held, ...]] = field(default_factory=dict)
+    worth_cents: int = 0
+    gross_cents: int = 0
+    sums: Sums = field(default_factory=dict)
+    sessions: tuple[Session, ...] = ()
+    traded: dict[str, Traded] = field(default_factory=dict)
+    soft_ns: int = 0
 
     @property
-    def cents(self) -> int:
-        """Worst-case notional; 0 without a price, which only a symbol without position and order can lack."""
-        return max(self.long, self.short) * (self.price_cents or 0)
+    def equity_cents(self) -> int:
+        """Cash and positions at the last marks, by the running sum."""
+        return self.ledger.cash_cents + self.worth_cents
+
+
+class Leg(NamedTuple):
+    """One symbol of a fill. side and quantity as in Fill."""
+
+    symbol: str
+    side: Side
+    quantity: int
 
 
 def opened(mandate: Mandate) -> Account:
@@ -74,90 +109,80 @@ def opened(mandate: Mandate) -> Account:
     return Account(mandate, Ledger(capital, {}), peak_cents=capital, day_open_cents=capital)
 
 
-def after_mark(market: Market | None, mark: Mark) -> Market:
-    """Return the market after a mark; one older than the newest changes nothing. An unknown price keeps the old."""
-    if market is None:
-        market = Market(0, None, None)
-    if mark.event_ns < market.event_ns:
-        return market
-    value = cents_nearest(mark.last) if mark.last == mark.last else market.value_cents
-    known = [price for price in (mark.last, mark.ask) if price == price]
-    exposure = cents_up(max(known)) if known else market.exposure_cents
-    return Market(mark.event_ns, value, exposure)
-
-
 def equity(account: Account, markets: Mapping[str, Any]) -> int:
-    """Return cash and positions at the last marks, cents. markets: state by key."""
-    prices: dict[str, int] = {}
-    for symbol in account.ledger.positions:
-        market: Market | None = markets.get(f"market/{symbol}")
-        if market is not None and market.value_cents is not None:
-            prices[symbol] = market.value_cents
-    return equity_cents(account.ledger, prices)
+    """Return cash and positions at the last marks, cents, reckoned anew. markets: state by key."""
+    values: dict[str, int] = {}
+    for symbol, position in account.ledger.positions.items():
+        unit = unit_of(symbol, position.multiplier, markets.get(market_key(symbol)))
+        if unit is not None and unit.value_cents is not None:
+            values[symbol] = unit.value_cents
+    return equity_cents(account.ledger, values)
 
 
-def exposure(account: Account, symbol: str, markets: Mapping[str, Any]) -> Exposure:
-    """Return the worst case of one symbol."""
-    held = quantity_of(account.ledger, symbol)
-    buys = sells = reference = 0
-    for order in account.working.values():
-        if order.symbol == symbol:
-            reference = max(reference, order.reference_cents)
-            if order.side is Side.BUY:
-                buys += order.quantity
-            else:
-                sells += order.quantity
-    market: Market | None = markets.get(f"market/{symbol}")
-    price = market.exposure_cents if market is not None else None
-    if price is None and held:
-        price = max(reference, -(-abs(account.ledger.positions[symbol].cost_cents) // abs(held)))
-    return Exposure(max(0, held + buys), max(0, sells - held), price if price is not None else reference or None)
-
-
-def gross_cents(account: Account, markets: Mapping[str, Any], without: str = "") -> int:
-    """Return the worst-case notional of all symbols but one, cents."""
-    symbols = {order.symbol for order in account.working.values()} | set(account.ledger.positions)
-    return sum(exposure(account, symbol, markets).cents for symbol in sorted(symbols) if symbol != without)
-
-
-def view_of(account: Account, equity_now_cents: int) -> AccountView:
+def view_of(account: Account) -> AccountView:
     """Return the account as rules see it."""
-    return AccountView(account.mandate, equity_now_cents, account.peak_cents, account.day_open_cents, account.halted)
+    equity_now = account.ledger.cash_cents + account.worth_cents
+    return AccountView(account.mandate, equity_now, account.peak_cents, account.day_open_cents, account.halted)
 
 
-def at_time(account: Account, event_ns: int, markets: Mapping[str, Any]) -> Account:
+def at_time(account: Account, event_ns: int) -> Account:
     """Return the account at an instant: a new session day opens with the equity before what happens now."""
     day = (event_ns - DAY_CUT_NS) // DAY_NS
     if day > account.day:
-        account = replace(account, day=day, day_open_cents=equity(account, markets), alerted=())
+        account = replace(account, day=day, day_open_cents=account.equity_cents, alerted=())
     return account if event_ns <= account.now_ns else replace(account, now_ns=event_ns)
 
 
-def with_order(account: Account, intent: OrderIntent, quantity: int) -> Account:
+def parts_of(intent: OrderIntent) -> tuple[Part, ...]:
+    """Return what one unit of an order moves; legs of one symbol are taken together, those that cancel are gone."""
+    sign = 1 if intent.side is Side.BUY else -1
+    if not intent.legs:
+        return (Part(intent.symbol, sign, intent.multiplier),)
+    ratios: dict[str, int] = {}
+    multipliers: dict[str, int] = {}
+    for leg in intent.legs:
+        signed = sign * leg.ratio if leg.side is Side.BUY else -sign * leg.ratio
+        ratios[leg.symbol] = ratios.get(leg.symbol, 0) + signed
+        multipliers[leg.symbol] = leg.multiplier
+    return tuple(Part(symbol, ratio, multipliers[symbol]) for symbol, ratio in ratios.items() if ratio)
+
+
+def with_order(account: Account, intent: OrderIntent, parts: tuple[Part, ...], quantity: int) -> Account:
     """Return the account with an approved order under way."""
-    order = Working(intent.symbol, intent.side, quantity, cents_up(intent.reference))
+    order = Working(
+        intent.symbol,
+        intent.side,
+        quantity,
+        cents_up(intent.reference) if intent.reference > 0 else 0,
+        parts,
+        intent.strategy,
+        intent.kind,
+        intent.limit_cents,
+        intent.origin,
+        intent.event_ns,
+    )
     return replace(account, working={**account.working, intent.id: order})
 
 
-def after_news(account: Account, order_id: str, remaining: int) -> Account:
-    """Return the account after a venue's news of an order: so much of it still works; 0: it has ended."""
-    order = account.working.get(order_id)
-    if order is None:
+def after_answer(account: Account, fill: Fill) -> Account:
+    """Return the account after what a fill says of its order: what remains works on, at 0 it has ended."""
+    order = account.working.get(fill.intent_id)
+    if order is None or fill.remaining == order.quantity:
         return account
-    if remaining:
-        return replace(account, working={**account.working, order_id: replace(order, quantity=remaining)})
-    return replace(account, working={key: order for key, order in account.working.items() if key != order_id})
+    working = {key: one for key, one in account.working.items() if key != fill.intent_id or fill.remaining}
+    if fill.remaining:
+        working[fill.intent_id] = replace(order, quantity=fill.remaining)
+    return replace(account, working=working)
 
 
 def report(account: Account, markets: Mapping[str, Any]) -> RiskReport:
     """Return the account's state as a record."""
-    now = equity(account, markets)
+    now = account.equity_cents
     positions = []
     for symbol, position in sorted(account.ledger.positions.items()):
-        market: Market | None = markets.get(f"market/{symbol}")
-        price = market.value_cents if market is not None else None
-        value = position.cost_cents if price is None else position.quantity * price
-        positions.append(PositionReport(symbol, position.quantity, position.cost_cents, value))
+        value = held_unit(symbol, position, markets.get(market_key(symbol))).value_cents
+        worth = position.cost_cents if value is None else position.quantity * value
+        positions.append(PositionReport(symbol, position.quantity, position.cost_cents, worth))
     return RiskReport(
         account=account.mandate.account,
         event_ns=account.now_ns,

@@ -1,8 +1,11 @@
 """Risk: answers each OrderIntent with one Verdict, and halts accounts that lose too much.
 
 What reduces a position passes; what opens is cut to the least that the rules allow (streams/risk/rules). Mark, Fill,
-Control and Mandate are passed on to `verdicts`, byte for byte. A person's RESUME lifts any halt and starts the peak
-anew at the equity of that moment, since a person has decided to go on from there.
+Control, Mandate and their like are passed on to `verdicts`, byte for byte. A person's RESUME lifts any halt and starts
+the peak anew at the equity of that moment, since a person has decided to go on from there. A Cancel always passes.
+
+An intent that is parked (it waits for a person) is judged, and its verdict told by an Alert of the rule "ask"; it
+takes nothing of the limits and makes no Verdict, so that no venue ever sees it. It is judged again when it is sent.
 """
 
 from collections import ChainMap
@@ -16,10 +19,12 @@ from schemas.records import (
     Control,
     ControlAction,
     Decision,
+    Figure,
     Fill,
     Mandate,
     Mark,
     MarketEvent,
+    MarketEventKind,
     OptionMark,
     OrderIntent,
     Record,
@@ -28,35 +33,27 @@ from schemas.records import (
     Verdict,
 )
 from schemas.topics import PASSED_ON
-from streams.book.checks import check_fill, check_intent, check_mandate, check_mark
-from streams.book.ledger import apply_fill, quantity_of
+from streams.book.checks import check_fill, check_intent, check_mandate, check_mark, check_option_mark, check_settlement
+from streams.book.ledger import quantity_of
 from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
-from streams.risk.account import Account, Market
-from streams.risk.limit import OrderView
+from streams.risk import day_trades, holdings
+from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
+from streams.risk.exposure import Worst
+from streams.risk.judge import figures_of, judged, reducing_units, view_order
+from streams.risk.limit import watch_nothing
+from streams.risk.market import Market, OptionMarket, after_mark, after_option_mark, market_key
+from streams.risk.params import Params as Params
 from streams.risk.rules import RULES
 from streams.stage import Emit, Step
 
 VERDICTS = "verdicts"
 RISK = "risk"
 SECOND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class Params:
-    """report_interval_s: least event time between two reports that only marks caused. working_max: orders under way
-    of an account, at which nothing more is opened.
-    """
-
-    report_interval_s: int = 60
-    working_max: int = 256
-
-    def __post_init__(self) -> None:
-        for name in ("report_interval_s", "working_max"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be >= 1, was {getattr(self, name)}")
+EXPIRED_NS = 7 * DAY_NS
+"""How long after its expiry the market of a contract that nobody holds is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Index:
     names: tuple[str, ...]
 
 
-STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market}
+STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "option": OptionMarket}
 NONE = Index(())
 
 
@@ -78,50 +75,61 @@ def make(params: Params, partition: int, partitions: int) -> PureFold:
 def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     """Return the verdicts, reports and alerts that a record makes, and what it changes."""
     if isinstance(record, Mark):
-        return _on_mark(state, record, params)
+        check_mark(record)
+        before = state.get(market_key(record.symbol))
+        return _marked(state, record, before, after_mark(before, record), params)
+    if isinstance(record, OptionMark):
+        check_option_mark(record)
+        before = state.get(market_key(record.symbol))
+        return _marked(state, record, before, after_option_mark(before, record), params)
     if isinstance(record, OrderIntent):
         return _on_intent(state, record, params)
     if isinstance(record, Fill):
         return _on_fill(state, record)
+    if isinstance(record, Settlement):
+        return _on_settlement(state, record)
+    if isinstance(record, MarketEvent):
+        return _on_event(state, record)
     if isinstance(record, Control):
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
-    if isinstance(record, OptionMark | MarketEvent | Settlement | Cancel):
+    if isinstance(record, Cancel):
         return Step({}, ())
     raise unexpected("risk", record)
 
 
-def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
-    check_mark(mark)
-    key = f"market/{mark.symbol}"
-    market = accounts.after_mark(state.get(key), mark)
-    changed: dict[str, Any] = {key: market}
+def _marked(state: Mapping[str, Any], mark: Mark | OptionMark, before: Any, after: Any, params: Params) -> Step:
+    """Value what accounts hold of the symbol anew; watch and report them."""
+    symbol, key = mark.symbol, market_key(mark.symbol)
+    changed: dict[str, Any] = {key: after}
     outputs: list[Emit] = []
     for name in state.get("index", NONE).names:
-        before: Account = state[f"account/{name}"]
-        if not before.ledger.positions:
+        was: Account = state[f"account/{name}"]
+        if not was.ledger.positions:
             continue
-        markets: Mapping[str, Any] = ChainMap({key: market}, state)  # type: ignore[arg-type]  # only read
-        account = accounts.at_time(before, mark.event_ns, state)
-        if mark.symbol in account.ledger.positions:
-            account, alerts = _watched(account, markets)
+        account = accounts.at_time(was, mark.event_ns)
+        if symbol in account.ledger.positions:
+            account = holdings.remarked(account, symbol, before, after)
+            account, alerts = _watched(account)
             outputs += alerts
         if account.now_ns - account.report_ns >= params.report_interval_s * SECOND_NS:
-            account, emit = _reported(account, markets)
+            account, emit = _reported(account, ChainMap({key: after}, state))  # type: ignore[arg-type]  # only read
             outputs.append(emit)
-        if account is not before:
+        if account is not was:
             changed[f"account/{name}"] = account
     return Step(changed, outputs)
 
 
-def _watched(account: Account, markets: Mapping[str, Any]) -> tuple[Account, list[Emit]]:
+def _watched(account: Account) -> tuple[Account, list[Emit]]:
     """Return the account after its rules have looked at it, and what they tell, once a rule and session day."""
-    now = accounts.equity(account, markets)
+    now = account.equity_cents
     if now > account.peak_cents:
         account = replace(account, peak_cents=now)
-    view, alerts = accounts.view_of(account, now), []
+    view, alerts = accounts.view_of(account), []
     for name, rule in RULES.items():
+        if rule.watch is watch_nothing:
+            continue
         breach = rule.watch(view)
         if breach is None:
             continue
@@ -141,16 +149,28 @@ def _reported(account: Account, markets: Mapping[str, Any]) -> tuple[Account, Em
 
 def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) -> Step:
     check_intent(intent)
-    account = accounts.at_time(_account(state, "intent", intent.account), intent.event_ns, state)
+    account = accounts.at_time(_account(state, "intent", intent.account), intent.event_ns)
     if intent.id in account.working:
         raise bad("intent.id", intent.id, "one that is not under way")
-    equity = accounts.equity(account, state)
-    reducing, view = _view(account, intent, equity, state, params)
-    allowed, rule, reasons = _judged(view) if view.opening else (0, "", ())
+    parts, worst = accounts.parts_of(intent), Worst(account, state)
+    if not parts:
+        raise bad("intent.legs", intent.legs, "legs that do not cancel each other")
+    reducing = reducing_units(worst, parts, intent.quantity)
+    allowed, rule = 0, ""
+    reasons: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    if reducing < intent.quantity:
+        view = view_order(worst, intent, parts, reducing, params)
+        allowed, rule, reasons = judged(view)
+        figures = figures_of(view)
     quantity = reducing + allowed
-    if quantity:
-        account = accounts.with_order(account, intent, quantity)
     decision = Decision.APPROVE if quantity == intent.quantity else Decision.CUT if quantity else Decision.REFUSE
+    if intent.parked:
+        alert = _asked(intent, decision, quantity, reasons)
+        return Step({f"account/{intent.account}": account}, (Emit(RISK, intent.account, alert),))
+    if quantity:
+        account = accounts.with_order(account, intent, parts, quantity)
+        worst = Worst(account, state)
     verdict = Verdict(
         intent=intent,
         event_ns=intent.event_ns,
@@ -158,80 +178,95 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
         quantity=quantity,
         rule=rule,
         reasons=reasons,
-        equity_cents=equity,
-        gross_notional_usd=dollars_of(accounts.gross_cents(account, state)),
+        equity_cents=account.equity_cents,
+        gross_notional_usd=dollars_of(worst.gross_cents),
+        figures=figures,
     )
     return Step({f"account/{intent.account}": account}, (Emit(VERDICTS, intent.account, verdict),))
 
 
-def _view(
-    account: Account, intent: OrderIntent, equity: int, state: Mapping[str, Any], params: Params
-) -> tuple[int, OrderView]:
-    """Return how many of the order's shares only reduce, and the rest as rules see it.
-
-    Shares reduce as far as they close what is held, after all working orders on their side have closed theirs.
-    """
-    worst = accounts.exposure(account, intent.symbol, state)
-    buying = intent.side is Side.BUY
-    held = quantity_of(account.ledger, intent.symbol)
-    same_side = sum(
-        order.quantity
-        for order in account.working.values()
-        if order.symbol == intent.symbol and order.side is intent.side
+def _asked(intent: OrderIntent, decision: Decision, quantity: int, reasons: tuple[str, ...]) -> Alert:
+    """Return what a person is told of an order that waits for them."""
+    side = "buy" if intent.side is Side.BUY else "sell"
+    text = (
+        f"order {intent.id} to {side} {intent.quantity} of {intent.symbol} ({intent.strategy or 'no strategy'},"
+        f" {intent.purpose}) waits for a person; risk would {decision.lower()} it, {quantity} of {intent.quantity}"
     )
-    reducing = min(intent.quantity, max(0, (-held if buying else held) - same_side))
-    view = OrderView(
-        account=accounts.view_of(account, equity),
-        symbol=intent.symbol,
-        opening=intent.quantity - reducing,
-        price_cents=_price(state, intent.symbol),
-        side_quantity=worst.long if buying else worst.short,
-        other_side_quantity=worst.short if buying else worst.long,
-        other_gross_cents=accounts.gross_cents(account, state, without=intent.symbol),
-        working=len(account.working),
-        working_max=params.working_max,
+    return Alert(
+        account=intent.account,
+        event_ns=intent.event_ns,
+        rule="ask",
+        text="; ".join((text, *reasons)),
+        value=float(quantity),
+        limit=float(intent.quantity),
     )
-    return reducing, view
-
-
-def _price(state: Mapping[str, Any], symbol: str) -> int | None:
-    market: Market | None = state.get(f"market/{symbol}")
-    return market.exposure_cents if market is not None else None
-
-
-def _judged(view: OrderView) -> tuple[int, str, tuple[str, ...]]:
-    """Return the opening shares allowed, the rule that allowed least (first by name), and each rule's objection."""
-    allowed, decisive, reasons = view.opening, "", []
-    for name, rule in RULES.items():
-        objection = rule.judge(view)
-        if objection is None:
-            continue
-        assert 0 <= objection.quantity < view.opening, f"{name} allowed {objection.quantity} of {view.opening}"
-        reasons.append(f"{name}: {objection.reason}")
-        if objection.quantity < allowed:
-            allowed, decisive = objection.quantity, name
-    return allowed, decisive, tuple(reasons)
 
 
 def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
     check_fill(fill)
-    account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns, state)
-    account = accounts.after_news(account, fill.intent_id, fill.remaining)
+    account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns)
+    account = accounts.after_answer(account, fill)
     if not fill.quantity:
         return Step({f"account/{fill.account}": account}, ())
-    account, alerts = _watched(replace(account, ledger=apply_fill(account.ledger, fill)), state)
+    moves = []
+    for leg in fill.legs or (fill,):
+        signed = leg.quantity if leg.side is Side.BUY else -leg.quantity
+        moves.append((leg.symbol, quantity_of(account.ledger, leg.symbol), signed))
+    account = _traded(account, moves)
+    return _moved(state, holdings.filled(account, fill, state))
+
+
+def _traded(account: Account, moves: list[tuple[str, int, int]]) -> Account:
+    """Return the account with the day trades that a fill made, in the session of its day."""
+    sessions = day_trades.at_session(account.sessions, account.day)
+    traded = account.traded if sessions == account.sessions else {}
+    traded, made = day_trades.after_fill(traded, moves)
+    newest = replace(sessions[-1], trades=sessions[-1].trades + made)
+    return replace(account, sessions=(*sessions[:-1], newest), traded=traded)
+
+
+def _on_settlement(state: Mapping[str, Any], settlement: Settlement) -> Step:
+    check_settlement(settlement)
+    account = accounts.at_time(_account(state, "settlement", settlement.account), settlement.event_ns)
+    return _moved(state, holdings.settled(account, settlement, state))
+
+
+def _moved(state: Mapping[str, Any], account: Account) -> Step:
+    """Return what follows once cash or positions have changed."""
+    account, alerts = _watched(account)
     account, emit = _reported(account, state)
-    return Step({f"account/{fill.account}": account}, (*alerts, emit))
+    return Step({f"account/{account.mandate.account}": account}, (*alerts, emit))
+
+
+def _on_event(state: Mapping[str, Any], event: MarketEvent) -> Step:
+    """Begin a session of day trades, and forget contracts that expired long ago. Repeats change nothing."""
+    if event.kind is not MarketEventKind.SESSION_OPEN:
+        return Step({}, ())
+    opens_ns = event.start_ns or event.event_ns
+    day = (opens_ns - DAY_CUT_NS) // DAY_NS
+    changed: dict[str, Any] = {}
+    held: set[str] = set()
+    for name in state.get("index", NONE).names:
+        account: Account = state[f"account/{name}"]
+        held.update(account.ledger.positions)
+        sessions = day_trades.at_session(account.sessions, day)
+        if sessions != account.sessions:
+            changed[f"account/{name}"] = replace(account, sessions=sessions, traded={})
+    for key, market in state.items():
+        gone = isinstance(market, OptionMarket) and market.expiry_ns + EXPIRED_NS < opens_ns
+        if gone and key.removeprefix("option/") not in held:
+            changed[key] = None
+    return Step(changed, ())
 
 
 def _on_control(state: Mapping[str, Any], control: Control) -> Step:
     account = _account(state, "control", control.account)
     if control.event_ns:
-        account = accounts.at_time(account, control.event_ns, state)
+        account = accounts.at_time(account, control.event_ns)
     if control.action is ControlAction.HALT:
         account = replace(account, halted=control.reason or "by hand")
     else:
-        account = replace(account, halted="", alerted=(), peak_cents=max(1, accounts.equity(account, state)))
+        account = replace(account, halted="", alerted=(), peak_cents=max(1, account.equity_cents))
     account, emit = _reported(account, state)
     return Step({f"account/{control.account}": account}, (emit,))
 

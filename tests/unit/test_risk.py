@@ -323,7 +323,7 @@ def test_other_records_are_rejected() -> None:
 
 
 @pytest.mark.parametrize("given", [{"report_interval_s": 0}, {"working_max": 0}])
-def test_parameters_out_of_bounds_say_so(given: dict[str, int]) -> None:
+def test_parameters_out_of_bounds_say_so(given: dict[str, Any]) -> None:
     """The error names the parameter."""
     with pytest.raises(ValueError, match=f"{next(iter(given))} must be >= 1, was 0"):
         Params(**given)

@@ -1,8 +1,9 @@
 """Risk rules, one file each: the file name stands in verdicts and alerts."""
 
 from streams.plugins import modules
-from streams.risk.limit import Rule
+from streams.risk.limit import Rule, measure_nothing, watch_nothing
 
 RULES: dict[str, Rule] = {
-    name: Rule(module.judge, module.watch) for name, module in modules(__name__, __path__).items()
+    name: Rule(module.judge, getattr(module, "watch", watch_nothing), getattr(module, "measure", measure_nothing))
+    for name, module in modules(__name__, __path__).items()
 }

@@ -1,7 +1,7 @@
-"""Limit of the loss in a session day: from there on nothing is opened until the next day."""
+"""Limit of the loss in a session day: from there on nothing is opened until the next day, but what hedges."""
 
 from streams.book.money import cents_down, dollars_of, text_of
-from streams.risk.limit import AccountView, Breach, Objection, OrderView
+from streams.risk.limit import AccountView, Breach, Measure, Objection, OrderView, opening_only
 
 
 def _breach(view: AccountView) -> str:
@@ -12,7 +12,7 @@ def _breach(view: AccountView) -> str:
 def judge(view: OrderView) -> Objection | None:
     """Object to all that opens once the day's loss has reached daily_loss_usd_max."""
     reason = _breach(view.account)
-    return Objection(0, reason) if reason else None
+    return opening_only(view, reason) if reason else None
 
 
 def watch(view: AccountView) -> Breach | None:
@@ -21,3 +21,9 @@ def watch(view: AccountView) -> Breach | None:
     if not text:
         return None
     return Breach(text, dollars_of(view.day_open_cents - view.equity_cents), view.mandate.daily_loss_usd_max, False)
+
+
+def measure(view: OrderView) -> Measure | None:
+    """Return what was lost in this session day, negative where it was earned."""
+    loss = view.account.day_open_cents - view.account.equity_cents
+    return Measure(dollars_of(loss), view.account.mandate.daily_loss_usd_max)

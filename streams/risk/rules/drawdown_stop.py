@@ -1,7 +1,7 @@
 """Limit of the fall from the highest equity: it halts the account until a person resumes it."""
 
 from streams.book.money import share_of, text_of
-from streams.risk.limit import AccountView, Breach, Objection, OrderView
+from streams.risk.limit import AccountView, Breach, Measure, Objection, OrderView, opening_only
 
 
 def _breached(view: AccountView) -> bool:
@@ -17,8 +17,8 @@ def _text(view: AccountView) -> str:
 
 
 def judge(view: OrderView) -> Objection | None:
-    """Object to all that opens once the fall has reached drawdown_max."""
-    return Objection(0, _text(view.account)) if _breached(view.account) else None
+    """Object to all that opens, but what hedges, once the fall has reached drawdown_max."""
+    return opening_only(view, _text(view.account)) if _breached(view.account) else None
 
 
 def watch(view: AccountView) -> Breach | None:
@@ -26,3 +26,8 @@ def watch(view: AccountView) -> Breach | None:
     if not _breached(view):
         return None
     return Breach(_text(view), 1.0 - view.equity_cents / view.peak_cents, view.mandate.drawdown_max, True)
+
+
+def measure(view: OrderView) -> Measure | None:
+    """Return the fall from the highest equity, per 1.00 of it."""
+    return Measure(1.0 - view.account.equity_cents / view.account.peak_cents, view.account.mandate.drawdown_max)

@@ -1,24 +1,35 @@
 """Limit of the sum of all positions' sizes, every working order filled in its worst case."""
 
-from streams.book.money import cents_down, text_of
-from streams.risk.limit import AccountView, Breach, Objection, OrderView, shares_within
+from streams.book.money import cents_down, dollars_of, text_of
+from streams.risk.limit import Measure, Objection, OrderView, exposed_of
+
+
+def _after(view: OrderView, units: int) -> int:
+    """Return the sum with so many units more, cents: of each symbol the greater of its two sides."""
+    total = view.other_gross_cents
+    for one in exposed_of(view):
+        total += max(one.quantity + units * one.ratio, one.other, 0) * (one.price_cents or 0)
+    return total
 
 
 def judge(view: OrderView) -> Objection | None:
-    """Object to the shares beyond gross_notional_usd_max."""
+    """Object to the units beyond gross_notional_usd_max."""
     if view.price_cents is None:
         return None
     limit = cents_down(view.account.mandate.gross_notional_usd_max)
-    allowed = shares_within(view, limit - view.other_gross_cents)
-    if view.other_gross_cents + view.other_side_quantity * view.price_cents > limit:
-        allowed = 0
-    if allowed == view.opening:
+    after = _after(view, view.opening)
+    if after <= limit:
         return None
-    size = max(view.side_quantity + view.opening, view.other_side_quantity)
-    after = view.other_gross_cents + size * view.price_cents
-    return Objection(allowed, f"gross would be {text_of(after)} USD, limit {text_of(limit)} USD")
+    # The sum does not fall with more units: the most that keep it are found by halves.
+    least, most = -1, view.opening
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if _after(view, middle) <= limit else (least, middle)
+    return Objection(max(0, least), f"gross would be {text_of(after)} USD, limit {text_of(limit)} USD")
 
 
-def watch(view: AccountView) -> Breach | None:
-    """Nothing to watch."""
-    return None
+def measure(view: OrderView) -> Measure | None:
+    """Return the sum with the whole order."""
+    if view.price_cents is None:
+        return None
+    return Measure(dollars_of(_after(view, view.opening)), view.account.mandate.gross_notional_usd_max)

@@ -1,6 +1,6 @@
 """Orders under way are bounded: each holds a piece of the limits until the venue answers."""
 
-from streams.risk.limit import AccountView, Breach, Objection, OrderView
+from streams.risk.limit import Measure, Objection, OrderView
 
 
 def judge(view: OrderView) -> Objection | None:
@@ -10,6 +10,6 @@ def judge(view: OrderView) -> Objection | None:
     return None
 
 
-def watch(view: AccountView) -> Breach | None:
-    """Nothing to watch."""
-    return None
+def measure(view: OrderView) -> Measure | None:
+    """Return the orders under way with this one."""
+    return Measure(float(view.working + 1), float(view.working_max))

@@ -1,0 +1,108 @@
+"""An account's exposure with every working order in its worst case (the rule and why it holds: limit.py).
+
+Of a symbol:    long = max(0, position + working buys)        short = max(0, working sells − position)
+Its size is the greater of the two times the size of one. A combination fills whole units at once, so its greeks are
+those of all its legs together; its legs' symbols are limited one by one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.risk.account import Account, Part
+from streams.risk.market import Unit, held_unit, market_key, order_unit
+
+Ends = tuple[int, int]
+"""The least and greatest that fills can make of a signed measure, micro-dollars."""
+
+
+class Worst:
+    """What working orders may make of an account. Built once a record and read only.
+
+    orders: by symbol, what working orders buy and sell of it, and their highest reference and size, cents.
+    delta: by underlying and strategy; total, gamma, vega: of the account. gross_cents: sum of all symbols' sizes.
+    """
+
+    def __init__(self, account: Account, markets: Mapping[str, Any]) -> None:
+        self.account, self.markets = account, markets
+        self.orders: dict[str, list[int]] = {}
+        self.delta: dict[str, dict[str, list[int]]] = {}
+        totals = [0, 0, 0]
+        for underlying, strategies in account.sums.items():
+            cells = self.delta[underlying] = {}
+            for strategy, (delta, gamma, vega) in strategies.items():
+                cells[strategy] = [delta, delta]
+                totals[0] += delta
+                totals[1] += gamma
+                totals[2] += vega
+        self.total, self.gamma, self.vega = ([value, value] for value in totals)
+        for order in account.working.values():
+            self._add(order.parts, order.quantity, order.reference_cents, order.strategy)
+        self.gross_cents = account.gross_cents + sum(
+            self.size_cents(symbol) - self._held_cents(symbol) for symbol in self.orders
+        )
+
+    def _add(self, parts: tuple[Part, ...], quantity: int, reference_cents: int, strategy: str) -> None:
+        by: dict[str, int] = {}
+        gamma = vega = 0
+        for symbol, ratio, unit in self.units(parts, reference_cents):
+            moved = quantity * ratio
+            sums = self.orders.setdefault(symbol, [0, 0, 0, 0])
+            sums[0 if moved > 0 else 1] += abs(moved)
+            sums[2] = max(sums[2], reference_cents)
+            sums[3] = max(sums[3], unit.size_cents)
+            by[unit.underlying] = by.get(unit.underlying, 0) + moved * unit.delta
+            gamma += moved * unit.gamma
+            vega += moved * unit.vega
+        for underlying, delta in by.items():
+            cell = self.delta.setdefault(underlying, {}).setdefault(strategy, [0, 0])
+            _widen(cell, delta)
+            # An order of several underlyings may fill for all of them only, which lies within these ends.
+            _widen(self.total, delta)
+        _widen(self.gamma, gamma)
+        _widen(self.vega, vega)
+
+    def units(self, parts: tuple[Part, ...], reference_cents: int) -> list[tuple[str, int, Unit]]:
+        """Return symbol, signed ratio and unit of each part of an order."""
+        return [
+            (part.symbol, part.ratio, order_unit(part.symbol, part.multiplier, reference_cents, self.markets))
+            for part in parts
+        ]
+
+    def sides(self, symbol: str) -> tuple[int, int, int, int]:
+        """Return position, working buys, working sells and the size of one in cents (0 when unknown)."""
+        buys, sells, reference, size = self.orders.get(symbol, (0, 0, 0, 0))
+        position = self.account.ledger.positions.get(symbol)
+        if position is None:
+            return 0, buys, sells, size
+        unit = held_unit(symbol, position, self.markets.get(market_key(symbol)))
+        return position.quantity, buys, sells, unit.size_cents if unit.known else max(reference, unit.size_cents)
+
+    def size_cents(self, symbol: str) -> int:
+        """Return a symbol's size, cents."""
+        held, buys, sells, size = self.sides(symbol)
+        return max(held + buys, sells - held, 0) * size
+
+    def _held_cents(self, symbol: str) -> int:
+        position = self.account.ledger.positions.get(symbol)
+        if position is None:
+            return 0
+        return abs(position.quantity) * held_unit(symbol, position, self.markets.get(market_key(symbol))).size_cents
+
+    def underlying_ends(self, underlying: str) -> Ends:
+        """Return the delta of an underlying's shares and options, of all strategies."""
+        cells = self.delta.get(underlying, {}).values()
+        return sum(cell[0] for cell in cells), sum(cell[1] for cell in cells)
+
+    def strategy_ends(self, strategy: str, underlying: str) -> Ends:
+        """Return the delta of a strategy in an underlying."""
+        down, up = self.delta.get(underlying, {}).get(strategy, (0, 0))
+        return down, up
+
+
+def _widen(ends: list[int], by: int) -> None:
+    ends[1 if by > 0 else 0] += by
+
+
+def size_of(ends: Ends) -> int:
+    """Return the greatest size of a signed measure, micro-dollars."""
+    return max(-ends[0], ends[1], 0)

@@ -1,0 +1,15 @@
+"""Limit of long less short of all underlyings, by delta, every working order in its worst case."""
+
+from streams.risk.limit import Measure, Objection, OrderView, measure_of, objection_of
+
+
+def judge(view: OrderView) -> Objection | None:
+    """Object to the units that take it beyond net_notional_usd_max, on the side to which they add."""
+    if view.bands is None:
+        return None
+    return objection_of("net", view, view.bands.delta, view.account.mandate.net_notional_usd_max)
+
+
+def measure(view: OrderView) -> Measure | None:
+    """Return its size with the whole order."""
+    return None if view.bands is None else measure_of(view, view.bands.delta, view.account.mandate.net_notional_usd_max)
