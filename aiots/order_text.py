@@ -28,7 +28,8 @@ FORM = "BUY|SELL QUANTITY TICKER [YYYY-MM-DD C|P STRIKE] [/ another leg ...] [@ 
 @dataclass(frozen=True)
 class OrderText:
     """What a text asks for. symbol: ticker, OSI symbol, or a combination's underlying. quantity: shares, contracts or
-    combinations. legs: of a combination, else empty. limit_cents: a share; None where the text has none.
+    combinations. legs: of a combination, else empty. limit_cents: a share, of a combination the money of one; None
+    where the text has none.
     contracts: OSI symbols, with their underlyings.
     """
 
@@ -60,6 +61,7 @@ def parse_order(text: str) -> OrderText:
         raise ValueError(f"each leg must be another instrument, {max(symbols, key=symbols.count)} stands twice")
     units = math.gcd(*(quantity for _, quantity, _, _, _ in parts))
     legs = tuple(Leg(symbol, side, quantity // units, multiplier) for side, quantity, symbol, _, multiplier in parts)
+    limit = None if limit is None else limit * max(leg.multiplier for leg in legs)
     return OrderText(underlyings[0], Side.BUY, units, 1, legs, limit, contracts)
 
 

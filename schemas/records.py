@@ -302,13 +302,13 @@ class OrderIntent:
     purpose: Why.
     signal_id: The signal behind it.
     strategy: The strategy behind it.
-    reference: Executable price when it was made, quote currency.
+    reference: Executable price when it was made, quote currency a share; of a combination the money of one.
     stop: The position's stop, quote currency.
     target: The position's target, quote currency.
     expires_ns: The signal's expiry instant.
     kind: How it meets the market.
-    limit_cents: LIMIT, STOP_LIMIT: cents a share (a combination's: of one, of all legs by their ratios; what it
-        brings is negative), at most where bought, at least where sold.
+    limit_cents: LIMIT, STOP_LIMIT: cents a share, at most where bought, at least where sold. Of a combination the
+        money of one (ratios times prices times multipliers), at most; negative where it must bring some.
     trigger_cents: STOP, STOP_LIMIT: cents a share.
     time_in_force: How long it works.
     legs: A combination's, >= 2, with symbol the underlying and side BUY; empty: symbol itself is traded.
@@ -385,7 +385,7 @@ class Fill:
     event_ns: Nanoseconds since 1970 UTC.
     side: Side.
     quantity: Shares, contracts or combinations of this fill; 0: none (status and reason say why).
-    price_cents: Cents a share; of a combination net, negative where it brought money.
+    price_cents: Cents a share; of a combination the money of one, negative where it brought some.
     fee_cents: Fee, cents.
     slippage_cents: Given away against the quote, cents, all shares.
     purpose: The order's purpose.
@@ -703,7 +703,7 @@ class OrderTicket:
     side: Side; BUY of a combination.
     quantity: Shares, contracts or combinations, > 0.
     kind: As in OrderIntent, and so all that follows.
-    limit_cents: Cents.
+    limit_cents: As in OrderIntent.
     trigger_cents: Cents.
     time_in_force: How long it works.
     legs: A combination's legs.

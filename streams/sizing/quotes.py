@@ -57,12 +57,12 @@ def executable_of(state: Mapping[str, Any], symbol: str, side: Side) -> float:
 
 
 def net_of(state: Mapping[str, Any], legs: Sequence[Leg]) -> float:
-    """Return what one combination costs by its legs' executable sides, a share; negative where it brings money."""
+    """Return what one combination costs by its legs' executable sides, dollars; negative where it brings money."""
     total = 0.0
     for leg in legs:
         price = executable_of(state, leg.symbol, leg.side) * leg.ratio * leg.multiplier
         total += price if leg.side is Side.BUY else -price
-    return total / max(leg.multiplier for leg in legs)
+    return total
 
 
 def newest_ns(state: Mapping[str, Any], symbol: str) -> int:

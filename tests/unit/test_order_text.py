@@ -32,7 +32,7 @@ CALL, PUT_400, PUT_390 = "AAPL  261218C00200000", "SPY   261218P00400000", "SPY 
                 5,
                 1,
                 (Leg(PUT_400, Side.BUY, 1, 100), Leg(PUT_390, Side.SELL, 2, 100)),
-                -215,
+                -21_500,
                 ((PUT_400, "SPY"), (PUT_390, "SPY")),
             ),
         ),

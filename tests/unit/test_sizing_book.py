@@ -154,8 +154,8 @@ def test_a_combination_is_one_order_at_the_net_of_its_sides() -> None:
     """Bought: the ask of what is bought less the bid of what is sold; all legs are under way at once."""
     run = started(mark(second=1), option(), option(PUT, bid=1.0))
     legs = (Leg(CALL, Side.BUY, 1, 100), Leg(PUT, Side.SELL, 2, 100))
-    (order,) = run(ticket("SPY", legs=legs, kind=OrderKind.LIMIT, limit_cents=20, multiplier=1))
-    assert order.reference == pytest.approx(2.1 - 2 * 1.0)
+    (order,) = run(ticket("SPY", legs=legs, kind=OrderKind.LIMIT, limit_cents=2_000, multiplier=1))
+    assert order.reference == pytest.approx(210 - 2 * 100)
     run(
         filled(
             order,
@@ -169,12 +169,12 @@ def test_a_combination_is_one_order_at_the_net_of_its_sides() -> None:
     assert account_of(run).working == {}
 
 
-def test_a_covered_call_is_priced_a_share() -> None:
-    """A hundred shares at 100.01 less a call at 2.00 cost 98.01 a share."""
+def test_a_covered_call_is_priced_as_a_whole() -> None:
+    """A hundred shares at 100.01 less a call at 2.00 cost 9,801 dollars."""
     run = started(mark(second=1), option())
     legs = (Leg("SPY", Side.BUY, 100, 1), Leg(CALL, Side.SELL, 1, 100))
     (order,) = run(ticket("SPY", quantity=1, legs=legs, multiplier=1))
-    assert order.reference == pytest.approx(98.01)
+    assert order.reference == pytest.approx(9_801)
 
 
 def test_a_ticket_without_a_mark_needs_a_limit() -> None:
