@@ -1,11 +1,19 @@
 """Hosts a pure `advance` as a Fold: decodes, keeps the state by key, turns errors into rejects, encodes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import wire
 from streams.stage import Advance, Output, RecordError, Rejected, RejectReason
 from streams.state import decode_state, encode_state
+
+
+class KeptFold(NamedTuple):
+    """State by key, changed keys and counters, as they were."""
+
+    state: dict[str, Any]
+    dirty: set[str]
+    counters: dict[str, int]
 
 
 class PureFold:
@@ -14,7 +22,7 @@ class PureFold:
     state_types: the dataclass of a key's state by key prefix (the part before the first "/"); "" is the default.
     skip: says of a payload, before it is decoded, that this stage has no use for it (it is then passed over in
     silence, neither applied nor rejected).
-    read: gives advance its record; raises as wire.decode.
+    read: gives advance its record, or None: passed over, too; raises as wire.decode.
     forwards: record names whose payload is passed on, byte for byte, to `forward_topic` under its own key before
     the outputs of advance; forwarded even where advance raises nothing and has no output.
     """
@@ -46,11 +54,14 @@ class PureFold:
     def apply(self, payloads: Sequence[bytes]) -> list[Output | Rejected]:
         """Advance over payloads in log order; a record that cannot be used becomes a Rejected and changes nothing."""
         outputs: list[Output | Rejected] = []
+        skip, one = self._skip, self._one
         for at, payload in enumerate(payloads):
-            if self._skip is not None and self._skip(payload):
+            if skip is not None and skip(payload):
                 continue
             try:
-                outputs.extend(self._one(at, payload))
+                found = one(at, payload)
+                if found:
+                    outputs += found
             except RecordError as error:
                 outputs.append(Rejected(at, error.reason, error.detail))
             except wire.WireError as error:
@@ -59,8 +70,10 @@ class PureFold:
                 outputs.append(Rejected(at, RejectReason.BUG, f"{type(error).__name__}: {error}"))
         return outputs
 
-    def _one(self, at: int, payload: bytes) -> list[Output | Rejected]:
+    def _one(self, at: int, payload: bytes) -> Sequence[Output | Rejected]:
         record = self._read(payload)
+        if record is None:
+            return ()
         changed, emitted = self._advance(self._state, record, self._params)
         outputs: list[Output | Rejected] = []
         if self._forwards and type(record).__name__ in self._forwards:
@@ -86,6 +99,16 @@ class PureFold:
         """Replace all state by what `changed` once returned."""
         self._state = {key: decode_state(self._type_of(key), data) for key, data in state.items()}
         self._dirty.clear()
+
+    def keep(self) -> KeptFold:
+        """Return what go_back needs: state is never changed in place."""
+        return KeptFold(dict(self._state), set(self._dirty), dict(self.counters))
+
+    def go_back(self, kept: KeptFold) -> None:
+        """Take back everything since `keep`; of no use a second time."""
+        self._state, self._dirty, counters = kept
+        self.counters.clear()
+        self.counters.update(counters)
 
     @property
     def state(self) -> Mapping[str, Any]:

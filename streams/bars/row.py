@@ -11,11 +11,11 @@ from schemas import wire
 from schemas.primitives import read_length, read_long
 
 HEADER = wire.HEADERS["FeatureFrame"]
-_PRICES = struct.Struct(
-    "<3sBdBBdBBdBBdBB"
-)  # deltas of one row; open, high, low, close as blocks of one; head of volume
-_QUOTES = struct.Struct("<BBdBBdBBdBB")  # end of trades; vwap, bid, ask; head of dropped
-_ONE = b"\x02\x00\x00"
+# Deltas of one row and the head of open; open, high, low, close, each with its end and the head of the next.
+_PRICES = struct.Struct("<4sdHdHdHdH")
+_QUOTES = struct.Struct("<HdHdHdH")  # end of trades; vwap, bid, ask; head of dropped
+_ONE, _NEXT = b"\x02\x00\x00\x02", 0x0200
+_PRICES_BYTES, _QUOTES_BYTES = _PRICES.size, _QUOTES.size
 
 
 class OneRow(NamedTuple):
@@ -53,18 +53,19 @@ def row_at(payload: bytes, pos: int, symbol: bytes, interval_ns: int) -> OneRow 
     """As read_row, of a frame whose symbol and interval were read: pos is the position behind them."""
     try:
         event_ns, pos = read_long(payload, pos)
-        deltas, a, open_, b, c, high, d, e, low, f, g, close, h, i = _PRICES.unpack_from(payload, pos)
-        if deltas != _ONE or (a, b, c, d, e, f, g, h, i) != (2, 0, 2, 0, 2, 0, 2, 0, 2):
+        head, open_, a, high, b, low, c, close, d = _PRICES.unpack_from(payload, pos)
+        if head != _ONE or not a == b == c == d == _NEXT:
             return None
-        volume, pos = read_long(payload, pos + _PRICES.size)
-        if payload[pos : pos + 2] != b"\x00\x02":
+        volume, pos = read_long(payload, pos + _PRICES_BYTES)
+        if payload[pos] != 0 or payload[pos + 1] != 2:
             return None
         trades, pos = read_long(payload, pos + 2)
-        j, k, _vwap, m, n, bid, o, p, ask, q, r = _QUOTES.unpack_from(payload, pos)
-        if (j, k, m, n, o, p, q, r) != (0, 2, 0, 2, 0, 2, 0, 2):
+        a, _vwap, b, bid, c, ask, d = _QUOTES.unpack_from(payload, pos)
+        if not a == b == c == d == _NEXT:
             return None
-        _dropped, pos = read_long(payload, pos + _QUOTES.size)
-        if payload[pos : pos + 2] != b"\x00\x02":
+        pos += _QUOTES_BYTES
+        pos = pos + 1 if payload[pos] < 0x80 else read_long(payload, pos)[1]  # dropped
+        if payload[pos] != 0 or payload[pos + 1] != 2:
             return None
         session = payload[pos + 2]
         # tuple.__new__ is what OneRow(...) comes to, at half the time.

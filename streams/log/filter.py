@@ -40,6 +40,10 @@ class IdFilter:
         """Return the newest place seen by origin, both as in headers, the origin that was seen first first."""
         return self._newest
 
+    def replace(self, places: Mapping[bytes, bytes]) -> None:
+        """Go back to what `places` was."""
+        self._newest = dict(places)
+
     def put(self, origin: bytes, place: bytes) -> None:
         """Remember a place that was found to follow the newest of its origin."""
         self._newest[origin] = place

@@ -5,15 +5,19 @@ so: live, the broker's log decides how the records of different underlyings meet
 ordered by (event time, underlying, ordinal), and what venues answer comes after everything of the same instant.
 """
 
-import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from schemas import wire
 from schemas.primitives import read_length, read_long
 from schemas.records import MarketEvent, MarketEventKind
-from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Headers, Place, parse_place
+from streams.log.ids import ID_HEADER, PREVIOUS_HEADER, Headers
+from streams.runtime.inbox import Feed, Inbox, MarketInbox
 from streams.runtime.options import fold_factory, make_params, stage_named
+from streams.runtime.order_path import OrderPath, runs_of
 from streams.runtime.source import code_version
 from streams.runtime.task import Outbound, Task, TaskKey
 from streams.stage import Stage
@@ -27,39 +31,6 @@ PER_UNDERLYING = ("analytics", "signals", "router")
 ORDER_PATH = ("sizing", "risk", "venue")
 
 
-class Feed(Protocol):
-    """A record of a source (connectors' SourceRecord is one)."""
-
-    @property
-    def origin(self) -> str: ...
-    @property
-    def place(self) -> Place: ...
-    @property
-    def previous(self) -> Place | None: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def payload(self) -> bytes: ...
-
-
-class MemoryRecord:
-    """A record of an inbox that is a list."""
-
-    __slots__ = ("_headers", "_offset", "payload")
-
-    def __init__(self, offset: int, payload: bytes, headers: Headers) -> None:
-        self._offset, self.payload, self._headers = offset, payload, headers
-
-    def offset(self) -> int:
-        return self._offset
-
-    def value(self) -> bytes:
-        return self.payload
-
-    def headers(self) -> Headers:
-        return self._headers
-
-
 class Routed(NamedTuple):
     """A record on its way to the book, with what orders it there."""
 
@@ -69,133 +40,7 @@ class Routed(NamedTuple):
     out: Outbound
 
 
-class FedCauses(NamedTuple):
-    """Offsets and ids of records that were fed; first: offset of the first of them."""
-
-    records: Sequence[Any]
-    first: int
-    id_of: Callable[[Any], bytes]
-
-    def __getitem__(self, index: int) -> tuple[int, bytes]:  # type: ignore[override]  # a Causes
-        return self.first + index, self.id_of(self.records[index])
-
-
-class Inbox:
-    """The end of one task's topic partition.
-
-    What a task wrote in one batch follows the newest of its origin if its first record does: such a run is taken as it
-    is (fed), and nothing of its headers is read again. Whatever else comes goes the way of every record (waiting),
-    whose filter decides.
-    """
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.end = 0
-        self.waiting: list[MemoryRecord] = []
-        self.fed: list[Any] = []
-
-    def put(self, payload: bytes, headers: Headers) -> None:
-        """Append a record under its headers."""
-        self.unfeed()
-        self.waiting.append(MemoryRecord(self.end, payload, headers))
-        self.end += 1
-
-    def extend(self, run: list[Outbound]) -> None:
-        """Append what one batch of a task gave this partition, in order."""
-        origin, previous = origin_and_previous(run[0].headers)
-        if self.waiting or self.fed or self.task.filter.places().get(origin) != previous:
-            for out in run:
-                self.put(out.payload, out.headers)
-            return
-        self.fed = run
-        self.end += len(run)
-
-    def unfeed(self) -> None:
-        """Let what was fed go the way of every record."""
-        if self.fed:
-            fed, self.fed = self.fed, []
-            first = self.end - len(fed)
-            self.waiting = [MemoryRecord(first + i, one.payload, self.headers_of(one)) for i, one in enumerate(fed)]
-
-    def advance(self) -> list[Outbound]:
-        """Fold what is there."""
-        if self.fed:
-            fed, self.fed = self.fed, []
-            self.remember(fed)
-            causes = FedCauses(fed, self.end - len(fed), self.id_of)
-            return self.task.apply_accepted([one.payload for one in fed], causes, self.end)
-        if not self.waiting:
-            return []
-        batch, self.waiting = self.waiting, []
-        return self.task.apply(batch)
-
-    def remember(self, fed: list[Any]) -> None:
-        """Tell the filter what was fed."""
-        origin, _, place = self.id_of(fed[-1]).rpartition(b":")
-        self.task.filter.put(origin, place)
-
-    @staticmethod
-    def id_of(record: Any) -> bytes:
-        """Return the id of a record that was fed."""
-        text: bytes = record.headers[0][1]
-        return text
-
-    @staticmethod
-    def headers_of(record: Any) -> Headers:
-        """Return the headers of a record that was fed."""
-        headers: Headers = record.headers
-        return headers
-
-
-class MarketInbox(Inbox):
-    """The end of a market partition, to which sources feed records: each has to follow the newest of its origin."""
-
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._newest: dict[str, Place] = {}
-
-    def feed(self, record: Feed) -> None:
-        """Append a source's record."""
-        if self.waiting:
-            self.put(record.payload, headers_of_feed(record))
-        else:
-            self.fed.append(record)
-            self.end += 1
-
-    def advance(self) -> list[Outbound]:
-        """Fold what is there."""
-        if self.fed and not self._follow():
-            self.unfeed()
-        if self.fed:
-            return super().advance()
-        out = super().advance()
-        self._newest = {name.decode(): parse_place(place) for name, place in self.task.filter.places().items()}
-        return out
-
-    def _follow(self) -> bool:
-        """Return whether what was fed follows; an origin's first record has to pass the filter."""
-        newest = self._newest
-        for record in self.fed:
-            origin, previous = record.origin, record.previous
-            if previous is None or newest.get(origin) != previous:
-                return False
-            newest[origin] = record.place
-        return True
-
-    def remember(self, fed: list[Any]) -> None:
-        """Tell the filter what was fed."""
-        for origin, place in {record.origin: record.place for record in fed}.items():
-            self.task.filter.put(origin.encode(), b"%d.%d" % place)
-
-    @staticmethod
-    def id_of(record: Feed) -> bytes:
-        """Return the id of a source's record."""
-        return id_text(record)
-
-    @staticmethod
-    def headers_of(record: Feed) -> Headers:
-        """Return the headers of a source's record."""
-        return headers_of_feed(record)
+EVENT_NS = attrgetter("event_ns")
 
 
 class MemoryPipeline:
@@ -229,9 +74,10 @@ class MemoryPipeline:
                     self._inboxes[stage.name, topic, partition] = inbox
                     self._inboxes_of.setdefault((topic, partition), []).append(inbox)
         self._order_paths = [
-            [self._inboxes[name, stage_named(name).reads[0], partition] for name in ORDER_PATH]
+            OrderPath([self._inboxes[name, stage_named(name).reads[0], partition] for name in ORDER_PATH],
+                      self._inboxes_of, observe)
             for partition in range(partitions)
-        ]
+        ]  # fmt: skip
         self._waiting, self._waiting_max = 0, BATCH_RECORDS * partitions
         self._heard_ns = [-1] * partitions
         self._released_ns = -1
@@ -264,7 +110,7 @@ class MemoryPipeline:
         for inbox in self._inboxes_of[topic, partition]:
             inbox.put(payload, headers)
         if topic == BOOK:
-            self._order_path(partition)
+            self._order_paths[partition].drain()
 
     def finish(self) -> None:
         """Fold everything that still waits."""
@@ -291,40 +137,27 @@ class MemoryPipeline:
 
     def _deliver(self, outs: list[Outbound]) -> None:
         """Append what a task gave; what goes to the book waits until it is let in."""
-        for run in self._runs(outs):
+        for out in outs:
+            self._observe(out)
+        for run in runs_of(outs):
             if run[0].topic != BOOK:
-                self._append(run)
+                for inbox in self._inboxes_of.get(run[0][:2], ()):
+                    inbox.extend(run)
                 continue
             for out in run:
                 self._ordinal += 1
-                routed = Routed(event_ns_of(out.payload), out.key, self._ordinal, out)
-                heapq.heappush(self._routed[out.partition], routed)
-
-    def _runs(self, outs: list[Outbound]) -> Iterable[list[Outbound]]:
-        """Return what a task gave, by topic and partition; it is observed in its own order."""
-        if len(outs) == 1:
-            self._observe(outs[0])
-            return (outs,)
-        runs: dict[tuple[str, int], list[Outbound]] = {}
-        for out in outs:
-            self._observe(out)
-            runs.setdefault(out[:2], []).append(out)
-        return runs.values()
-
-    def _append(self, run: list[Outbound]) -> None:
-        for inbox in self._inboxes_of.get(run[0][:2], ()):
-            inbox.extend(run)
+                self._routed[out.partition].append(Routed(event_ns_of(out.payload), out.key, self._ordinal, out))
 
     def _release(self, through_ns: int | None) -> None:
         """Let what was routed up to an instant into the book, an instant at a time; None: all of it."""
         for partition, routed in enumerate(self._routed):
-            sizing = self._inboxes["sizing", BOOK, partition]
-            while routed and (through_ns is None or routed[0].event_ns <= through_ns):
-                instant_ns, run = routed[0].event_ns, []
-                while routed and routed[0].event_ns == instant_ns:
-                    run.append(self._entering(partition, heapq.heappop(routed).out))
-                sizing.extend(run)
-                self._order_path(partition)
+            routed.sort()
+            count = len(routed) if through_ns is None else bisect_right(routed, through_ns, key=EVENT_NS)
+            due, self._routed[partition] = routed[:count], routed[count:]
+            instants = [
+                [self._entering(partition, one.out) for one in instant] for _, instant in groupby(due, EVENT_NS)
+            ]
+            self._order_paths[partition].enter(instants)
 
     def _entering(self, partition: int, out: Outbound) -> Outbound:
         """Return a record under an id of this order: the routers' own ids say in which order they were written."""
@@ -334,33 +167,6 @@ class MemoryPipeline:
         if number:
             headers.append((PREVIOUS_HEADER, b"%d.0" % (number - 1)))
         return Outbound(BOOK, partition, out.key, out.payload, headers)
-
-    def _order_path(self, partition: int) -> None:
-        path = self._order_paths[partition]
-        while path[0].fed or path[0].waiting:
-            for inbox in path:
-                for run in self._runs(inbox.advance()):
-                    self._append(run)
-
-
-def id_text(record: Feed) -> bytes:
-    """Return the id of a source's record, as in its header."""
-    return b"%s:%d.%d" % (record.origin.encode(), *record.place)
-
-
-def headers_of_feed(record: Feed) -> Headers:
-    """Return the headers of a source's record."""
-    headers: Headers = [(ID_HEADER, id_text(record))]
-    if record.previous is not None:
-        headers.append((PREVIOUS_HEADER, b"%d.%d" % record.previous))
-    return headers
-
-
-def origin_and_previous(headers: Headers) -> tuple[bytes, bytes | None]:
-    """Return whose a task's record is, and the place before it."""
-    text: Any = headers[0][1]
-    name, previous = headers[1] if len(headers) > 1 else ("", None)
-    return text.rpartition(b":")[0], previous if name == PREVIOUS_HEADER else None  # type: ignore[return-value]  # ours
 
 
 def heard_ns(records: Sequence[Any], before_ns: int) -> int:

@@ -5,12 +5,13 @@ this same code.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from schemas import wire
 from schemas.records import Reject
+from streams.fold import KeptFold, PureFold
 from streams.log.filter import IdFilter
 from streams.log.ids import CAUSE_HEADER, CODE_HEADER, ID_HEADER, PREVIOUS_HEADER, Headers, Place, parse_place
 from streams.stage import ALL_PARTITIONS, Fold, Output, Rejected, RejectReason
@@ -88,6 +89,17 @@ class TaskCounters:
     rejects: dict[str, int] = field(default_factory=dict)
 
 
+class Kept(NamedTuple):
+    """All that folding changes in a task, as it was."""
+
+    position: int
+    newest: dict[bytes, bytes]
+    chain: dict[Target, bytes]
+    written: dict[Target, Place]
+    counters: TaskCounters
+    fold: KeptFold
+
+
 class Task:
     """One stage on one input partition.
 
@@ -105,6 +117,7 @@ class Task:
         self._named = f"{origin}:".encode()
         self._foreign = f"foreign/{key.topic}/{key.partition}".encode()
         self._partitions = partitions
+        self._own = (key.partition,)
         self._code: list[tuple[str, str | bytes | None]] = [(CODE_HEADER, code.encode())] if code else []
         self._chain: dict[Target, bytes] = {}
         """Place of the newest output of each target, as in a header."""
@@ -130,6 +143,20 @@ class Task:
     def snapshot(self, ends: Mapping[Target, int]) -> Snapshot:
         """Return the task's place; ends: offsets from which a scan finds every output appended after this instant."""
         return Snapshot(self.position, self.filter.newest(), self._places(), dict(ends))
+
+    def keep(self) -> Kept:
+        """Return what go_back needs. The fold must be a PureFold."""
+        assert isinstance(self.fold, PureFold)
+        chain, written, counters = dict(self._chain), dict(self._written), self.counters
+        kept = replace(counters, rejects=dict(counters.rejects))
+        return Kept(self.position, dict(self.filter.places()), chain, written, kept, self.fold.keep())
+
+    def go_back(self, kept: Kept) -> None:
+        """Take back everything since `keep`; of no use a second time."""
+        assert isinstance(self.fold, PureFold)
+        self.position, places, self._chain, self._written, self.counters, fold = kept
+        self.filter.replace(places)
+        self.fold.go_back(fold)
 
     def _places(self) -> dict[Target, Place]:
         return {target: parse_place(text) for target, text in self._chain.items()}
@@ -176,45 +203,47 @@ class Task:
         out: list[Outbound] = []
         last_at, index = -1, 0
         offset, cause = -1, b""
+        chain, written, code = self._chain, self._written, self._code
         for result in results:
             if result[0] != last_at:
                 last_at, index = result[0], 0
                 offset, cause = causes[last_at]
             if isinstance(result, Rejected) or len(result.payload) > PAYLOAD_BYTES_MAX:
                 result = self._reject(result, offset, payloads[last_at])
-            if result.partition == ALL_PARTITIONS:
-                for partition in range(self._partitions):
-                    self._append(out, result, partition, (offset, index), cause)
-                    index += 1
-            else:
-                partition = self.key.partition if result.partition is None else result.partition
-                self._append(out, result, partition, (offset, index), cause)
+            _, topic, wanted, key, payload = result
+            for partition in self._own if wanted is None else self._targets(wanted):
+                target = (topic, partition)
+                previous = chain.get(target)
+                place = chain[target] = b"%d.%d" % (offset, index)
+                if not (written and self._suppressed(target, (offset, index))):
+                    named = (ID_HEADER, self._named + place)
+                    if previous is not None:
+                        headers: Headers = [named, (PREVIOUS_HEADER, previous), (CAUSE_HEADER, cause), *code]
+                    else:
+                        headers = [named, (CAUSE_HEADER, cause), *code]
+                    # What Outbound(...) comes to, at half the time.
+                    out.append(tuple.__new__(Outbound, (topic, partition, key, payload, headers)))
                 index += 1
         self.counters.outputs += len(out)
         return out
 
-    def _append(self, out: list[Outbound], result: Output, partition: int, own: Place, cause: bytes) -> None:
-        target = (result.topic, partition)
-        previous = self._chain.get(target)
-        place = self._chain[target] = b"%d.%d" % own
-        written = self._written.get(target) if self._written else None
-        if written is not None:
-            if own > written:
-                raise DivergedError(
-                    f"{self.key}: {target[0]}/{target[1]} holds output {written[0]}.{written[1]}, which this code does "
-                    f"not give again (it gives {own[0]}.{own[1]} next): other code wrote it; replay into a new world"
-                )
-            self.counters.emissions_suppressed += 1
-            if own == written:
-                del self._written[target]
-            return
-        named = (ID_HEADER, self._named + place)
-        if previous is not None:
-            headers: Headers = [named, (PREVIOUS_HEADER, previous), (CAUSE_HEADER, cause), *self._code]
-        else:
-            headers = [named, (CAUSE_HEADER, cause), *self._code]
-        # What Outbound(...) comes to, at half the time.
-        out.append(tuple.__new__(Outbound, (result.topic, partition, result.key, result.payload, headers)))
+    def _targets(self, wanted: int) -> Iterable[int]:
+        return range(self._partitions) if wanted == ALL_PARTITIONS else (wanted,)
+
+    def _suppressed(self, target: Target, own: Place) -> bool:
+        """Return whether the log holds an output already."""
+        written = self._written.get(target)
+        if written is None:
+            return False
+        if own > written:
+            raise DivergedError(
+                f"{self.key}: {target[0]}/{target[1]} holds output {written[0]}.{written[1]}, which this code does "
+                f"not give again (it gives {own[0]}.{own[1]} next): other code wrote it; replay into a new world"
+            )
+        self.counters.emissions_suppressed += 1
+        if own == written:
+            del self._written[target]
+        return True
 
     def _reject(self, result: Output | Rejected, offset: int, payload: bytes) -> Output:
         if isinstance(result, Rejected):

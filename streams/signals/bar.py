@@ -28,11 +28,15 @@ class Bar(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What lies behind a row: how it begins (names, and the head of the values), the names, the values' reader."""
+    """What lies behind a row: how it begins (names, and the head of the values), the names, the values' reader.
+
+    span: bytes in all, the end mark too.
+    """
 
     head: bytes
     names: tuple[str, ...]
     values: Struct
+    span: int
 
 
 class BarReader:
@@ -48,7 +52,7 @@ class BarReader:
         self._known = tuple((long(interval_ns), interval_ns) for interval_ns in sorted(self._intervals))
         self._wanted = tuple(text for text, _ in self._known)
         self._unwanted: tuple[bytes, ...] = ()
-        self._names = Names(b"", (), Struct(""))
+        self._names = Names(b"", (), Struct(""), 0)
 
     def skip(self, payload: bytes) -> bool:
         """Return whether it is an event, or a frame of bars that no strategy reads."""
@@ -72,10 +76,11 @@ class BarReader:
         return True
 
     def read(self, payload: bytes) -> object:
-        """Return the bar or record; WireError as wire.decode."""
+        """Return the bar or record; None for a sound bar of a session that does not count. WireError as wire.decode."""
         row = self._row(payload) if payload.startswith(HEADER) else None
-        found = self._bar(payload, row) if row is not None and _usual(row) else None
-        return found if found is not None else wire.decode(payload)
+        if row is not None and _usual(row) and self._named(payload, row.names_at):
+            return self._bar(payload, row) if row.session in self._sessions else None
+        return wire.decode(payload)
 
     def _row(self, payload: bytes) -> OneRow | None:
         """As read_row, for the intervals that are wanted."""
@@ -85,26 +90,26 @@ class BarReader:
                 return row_at(payload, pos + len(text), payload[wire.HEADER_BYTES + 1 : pos], interval_ns)
         return None
 
-    def _bar(self, payload: bytes, one: OneRow) -> Bar | None:
-        if payload[one.names_at :] == NOTHING_NAMED:
-            symbol, _, event_ns, open_, high, low, close, volume, _, bid, ask, session, _ = one
-            return Bar(one.interval_ns, Row(symbol, event_ns, open_, high, low, close, volume, bid, ask, session, {}))
-        if not self._names.head or not payload.startswith(self._names.head, one.names_at):
-            found = _names(payload, one.names_at)
+    def _named(self, payload: bytes, names_at: int) -> bool:
+        """Return whether names and as many values follow, and nothing else; or neither."""
+        if len(payload) == names_at + 2:
+            return payload.endswith(NOTHING_NAMED)
+        if not self._names.head or not payload.startswith(self._names.head, names_at):
+            found = _names(payload, names_at)
             if found is None:
-                return None
+                return False
             self._names = found
-        head, names, values = self._names
-        start = one.names_at + len(head)
-        if len(payload) != start + values.size + 1 or payload[-1]:
-            return None
-        symbol, _, event_ns, open_, high, low, close, volume, _, bid, ask, session, _ = one
-        wanted = session in self._sessions
-        named = dict(zip(names, values.unpack_from(payload, start), strict=True)) if wanted else {}
-        return Bar(
-            one.interval_ns,
-            Row(symbol, event_ns, open_, high, low, close, volume, bid, ask, session, named),
-        )
+        return len(payload) == names_at + self._names.span and not payload[-1]
+
+    def _bar(self, payload: bytes, one: OneRow) -> Bar:
+        symbol, interval_ns, event_ns, open_, high, low, close, volume, _, bid, ask, session, names_at = one
+        named: dict[str, float] = {}
+        if len(payload) > names_at + 2:
+            head, names, values, _ = self._names
+            named = dict(zip(names, values.unpack_from(payload, names_at + len(head)), strict=True))
+        # tuple.__new__ is what Row(...) comes to, at half the time.
+        fields = (symbol, event_ns, open_, high, low, close, volume, bid, ask, session, named)
+        return Bar(interval_ns, tuple.__new__(Row, fields))
 
 
 def _behind_symbol(payload: bytes) -> int:
@@ -115,12 +120,13 @@ def _behind_symbol(payload: bytes) -> int:
 
 def _usual(row: OneRow) -> bool:
     """Return whether every figure is within the bounds that stage.rows checks. False of a bar without a price."""
-    first, last = (row.open, row.close) if row.open <= row.close else (row.close, row.open)
+    _, _, _, open_, high, low, close, volume, _, bid, ask, _, _ = row
     return (
-        0 < row.low <= first <= last <= row.high < INFINITY
-        and (row.bid != row.bid or 0 < row.bid < INFINITY)
-        and (row.ask != row.ask or 0 < row.ask < INFINITY)
-        and row.volume >= 0
+        0 < low <= open_ <= high < INFINITY
+        and low <= close <= high
+        and (bid != bid or 0 < bid < INFINITY)
+        and (ask != ask or 0 < ask < INFINITY)
+        and volume >= 0
     )
 
 
@@ -131,4 +137,6 @@ def _names(payload: bytes, pos: int) -> Names | None:
         count, end = read_long(payload, end)
     except (IndexError, UnicodeDecodeError, wire.WireError):
         return None
-    return Names(payload[pos:end], names, Struct(f"<{count}d")) if count == len(names) > 0 else None
+    if not count == len(names) > 0:
+        return None
+    return Names(payload[pos:end], names, Struct(f"<{count}d"), end - pos + 8 * count + 1)

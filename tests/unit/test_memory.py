@@ -10,18 +10,12 @@ from schemas import wire
 from schemas.records import MarketEvent, MarketEventKind
 from streams.log.filter import GapError, split_headers
 from streams.log.ids import Headers
-from streams.runtime import memory
-from streams.runtime.memory import (
-    Inbox,
-    MemoryPipeline,
-    MemoryRecord,
-    event_ns_of,
-    headers_of_feed,
-    heard_ns,
-    memory_task,
-)
+from streams.runtime import memory, order_path
+from streams.runtime.inbox import Inbox, MemoryRecord, headers_of_feed
+from streams.runtime.memory import MemoryPipeline, event_ns_of, heard_ns, memory_task
 from streams.runtime.options import make_params, stage_named
-from streams.runtime.task import Outbound
+from streams.runtime.order_path import OrderPath
+from streams.runtime.task import Kept, Outbound
 from tests.orderpath_rig import at, mandate, mark, signal
 
 PARAMS: dict[str, dict[str, object]] = {
@@ -65,6 +59,38 @@ def test_where_batches_end_does_not_matter(partitions: int, monkeypatch: pytest.
     for records in (1, 37):
         monkeypatch.setattr(memory, "BATCH_RECORDS", records)
         assert played(source.records(partitions), partitions) == whole
+
+
+def traded(records: Iterator[SourceRecord]) -> tuple[dict[str, list[Outbound]], list[Kept]]:
+    """Return what was appended, by topic, and all that the order path's tasks have changed."""
+    seen: dict[str, list[Outbound]] = {}
+    pipeline = MemoryPipeline(PARAMS, 1, lambda out: seen.setdefault(out.topic, []).append(out))
+    pipeline.put("book", 0, wire.encode(mandate()), [("id", b"gateway/test/0:0.0")])
+    for record in records:
+        pipeline.feed(record)
+    pipeline.finish()
+    return seen, [task.keep() for task in pipeline.tasks() if task.key.stage in memory.ORDER_PATH]
+
+
+def test_instants_fold_together_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is folded ahead and taken back leaves nothing behind: the same records, places, state and counts."""
+    tried: list[bool] = []
+    at_once = OrderPath._at_once
+
+    def watched(path: OrderPath, entering: list[Outbound]) -> bool:
+        before = [(inbox.end, inbox.task.keep()) for inbox in path._inboxes]
+        tried.append(at_once(path, entering))
+        assert tried[-1] or [(inbox.end, inbox.task.keep()) for inbox in path._inboxes] == before
+        return tried[-1]
+
+    source = open_sim(seed=3, days=1, rate=20.0, minutes=30)
+    monkeypatch.setattr(order_path, "APART", 3)
+    monkeypatch.setattr(OrderPath, "_at_once", watched)
+    together = traded(source.records(1))
+    assert {True, False} == set(tried)
+    assert {wire.name_of(out.payload) for out in together[0]["book"]} >= {"Mark", "Signal", "Fill"}
+    monkeypatch.setattr(OrderPath, "_undoable", lambda path: False)
+    assert traded(source.records(1)) == together
 
 
 def test_records_of_the_book_stand_at_their_event_time() -> None:
