@@ -41,10 +41,13 @@ def on_event(turn: Turn, event: MarketEvent) -> None:
         pass_time(turn, max(event.event_ns, session.end_ns) + 1)
     else:
         pass_time(turn, event.event_ns)
+    halt: Halt | None = turn.get(f"halt/{event.symbol}")
     if event.kind is MarketEventKind.HALT:
-        turn.put(f"halt/{event.symbol}", Halt(event.event_ns))
-    elif event.kind is MarketEventKind.RESUME and turn.get(f"halt/{event.symbol}") is not None:
-        turn.put(f"halt/{event.symbol}", None)
+        if halt is None or event.event_ns > max(halt.event_ns, halt.until_ns):
+            turn.put(f"halt/{event.symbol}", Halt(event.event_ns))
+    elif event.kind is MarketEventKind.RESUME:
+        if halt is not None and halt.until_ns < 0:
+            turn.put(f"halt/{event.symbol}", replace(halt, until_ns=event.event_ns))
     elif event.kind is MarketEventKind.SPLIT:
         _split(turn, event)
 

@@ -25,7 +25,7 @@ def _deals(turn: Turn, symbol: str, quote: Quote) -> bool:
     session = turn.session()
     if is_option(symbol) and (quote.event_ns >= quote.expiry_ns or (session.known and not session.has(quote.event_ns))):
         return False
-    return not turn.halted(symbol)
+    return not turn.halted(symbol, quote)
 
 
 def _meet_one(turn: Turn, order: Order, quote: Quote) -> Order:

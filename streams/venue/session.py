@@ -4,7 +4,8 @@ end when they do. Sources tell each partition of it, so the same event comes aga
 - A DAY order ends with the session it came in, or, if it came outside one, with the next: at the first news after
   end_ns, or at SESSION_CLOSE. Marks of the closing instant still fill.
 - Options are dealt in within the session only, once one is known (classes that go on to 16:15 end with the others).
-- HALT of a symbol (of none: all) to RESUME: nothing fills, of its options neither.
+- HALT of a symbol (of none: all) to RESUME: nothing fills, of its options neither; nor, later, at a quote from before
+  the RESUME.
 """
 
 from dataclasses import dataclass
@@ -32,9 +33,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Trading is halted since an instant."""
+    """The newest halt of a symbol: since when, and until when; -1: it goes on."""
 
     event_ns: int
+    until_ns: int = -1
+
+    def stops(self, event_ns: int) -> bool:
+        """Return whether a quote of an instant fills nothing."""
+        return self.until_ns < 0 or event_ns < self.until_ns
 
 
 UNKNOWN = Session(-NEVER, -NEVER)

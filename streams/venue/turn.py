@@ -15,7 +15,7 @@ from streams.venue.order import Account, Exits, Order
 from streams.venue.params import Params
 from streams.venue.quotes import UNKNOWN, Quote
 from streams.venue.session import UNKNOWN as NO_SESSION
-from streams.venue.session import Session
+from streams.venue.session import Halt, Session
 from streams.venue.states import acknowledged, ended
 
 TOPIC = "book"
@@ -81,10 +81,10 @@ class Turn:
         """Return the newest session."""
         return self.get("session") or NO_SESSION
 
-    def halted(self, symbol: str) -> bool:
-        """Return whether an instrument, its underlying or all trading is halted."""
-        underlying = self.quote(symbol).underlying
-        return any(self.get(f"halt/{one}") is not None for one in ("", symbol, underlying or symbol))
+    def halted(self, symbol: str, quote: Quote) -> bool:
+        """Return whether an instrument, its underlying or all trading was halted at a quote's instant."""
+        halts: list[Halt | None] = [self.get(f"halt/{one}") for one in ("", symbol, quote.underlying)]
+        return any(halt is not None and halt.stops(quote.event_ns) for halt in halts)
 
     def working(self, order_id: str) -> Order:
         """Return an order that is known to work."""
