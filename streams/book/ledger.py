@@ -8,8 +8,8 @@ Laws that hold after any sequence of fills and settlements, and tests hold them:
 Lots are closed first in, first out (the default where the seller names none; IRS Publication 550, chapter 4). What
 happens without an order is a Settlement: its transfers change positions in order, and where it `carries`, the cost of
 what the first one closes goes into the others. So a call's price joins the cost of the shares it brought, a put's
-price lowers what its shares were sold for, and a writer's premium likewise (Publication 550, table "Puts and Calls"). Shares that
-an exercise brings are as old as the exercise; in a split each lot keeps its day.
+price lowers what its shares were sold for, and a writer's premium likewise (Publication 550, table of puts and calls).
+Shares that an exercise brings are as old as the exercise; in a split each lot keeps its day.
 """
 
 from collections.abc import Mapping

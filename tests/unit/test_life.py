@@ -327,4 +327,4 @@ def test_what_is_gone_is_forgotten() -> None:
 def test_parameters_are_checked(name: str) -> None:
     """A negative one is refused by name."""
     with pytest.raises(ValueError, match=name):
-        Params(**{name: -1})
+        Params(**{name: -1})  # type: ignore[arg-type]  # one of three numbers
