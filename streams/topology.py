@@ -59,6 +59,7 @@ STAGES: tuple[Stage, ...] = (
         ("book",),
         "streams.venue.stage:make",
         "streams.venue.stage:Params",
+        layout=2,
         nice=ORDER_NICE,
         pace_s=ORDER_PACE_SECONDS,
     ),

@@ -12,6 +12,8 @@
 
 from dataclasses import dataclass
 
+from schemas.records import OptionMark
+
 EXERCISE_MICRO_MIN = 10_000
 """In the money by so much a share is exercised: 0.01."""
 YEAR_NS = 365 * 86_400 * 1_000_000_000
@@ -30,6 +32,21 @@ class Quote:
     rate: float
     delta: float
     iv: float
+
+
+def quote_of(mark: OptionMark) -> Quote:
+    """Return what rules need of a contract's mark."""
+    return Quote(
+        mark.event_ns,
+        mark.expiry_ns,
+        mark.bid,
+        mark.ask,
+        mark.theoretical,
+        mark.spot,
+        mark.rate,
+        mark.delta,
+        mark.iv,
+    )
 
 
 def is_exercised(intrinsic_micro: int, multiplier: int) -> bool:

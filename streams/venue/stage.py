@@ -5,6 +5,7 @@
   which exits follow: brackets.py; when they end: session.py, events.py; what they cost: fees.py; states: states.py.
 - Each order ends exactly once, by the Fill whose `remaining` is 0; sizing and risk count it as under way until then.
 - A mark looks only at the orders that its prices concern (book.py).
+- What becomes of positions without an order (expiry, assignment, dividends, splits) follows what orders did: life/.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from streams.book.checks import check_fill, check_mandate, check_mark, check_opt
 from streams.checks import unexpected
 from streams.fold import PureFold
 from streams.stage import Step
-from streams.venue import quotes
+from streams.venue import life, quotes
 from streams.venue.accept import accept
 from streams.venue.book import Book, Desk, everyone, woken
 from streams.venue.brackets import after_trade
@@ -39,6 +40,7 @@ STATE: dict[str, type] = {
     "order": Order,
     "quote": Quote,
     "session": Session,
+    **life.STATE,
 }
 
 
@@ -70,7 +72,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         _on_mandate(turn, record)
     elif not isinstance(record, Settlement):
         raise unexpected("venue", record)
-    return turn.step()
+    return life.after(state, record, turn.step(), params)
 
 
 def _on_quote(turn: Turn, symbol: str, quote: Quote) -> None:

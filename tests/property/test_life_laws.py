@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -94,7 +95,7 @@ class Days:
         """Return a fill of one instrument, a combination's, or one that closes what is held."""
         draw, held = self.draw, life.held()
         self.number += 1
-        known = {"event_ns": new_york(day, clock), "fee_cents": draw.randrange(300)}
+        known: dict[str, Any] = {"event_ns": new_york(day, clock), "fee_cents": draw.randrange(300)}
         if held and draw.random() < 0.3:
             symbol = draw.choice(sorted(held))
             multiplier = life.ledger.positions[symbol].multiplier
@@ -125,7 +126,8 @@ class Sums:
                 self.held[one.symbol] += signed
                 self.cash -= signed * one.price_cents * one.multiplier
             self.kinds["fill"] += 1
-        elif isinstance(record, Settlement):
+        else:
+            assert isinstance(record, Settlement)
             for moved in record.transfers:
                 self.held[moved.symbol] += moved.quantity
             self.cash += record.cash_cents
@@ -151,7 +153,7 @@ class Sums:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_thousand_days_reconcile_to_the_cent(seed: int) -> None:
     """Four times 250 sessions; every kind of event happens; in the end all is closed, and all is realised."""
-    life = Life(Params(seed=seed), mandate(capital_cents=CAPITAL_CENTS))
+    life = Life(Params(pin_seed=seed), mandate(capital_cents=CAPITAL_CENTS))
     market, sums, sized = Days(seed), Sums(), Stage(sizing.advance, sizing.Params(), mandate())
     day, last, told = START, START, 0
     for _ in range(250):

@@ -98,7 +98,7 @@ def test_exercise_carries_the_options_price_into_the_shares(
     symbol: str, signed: int, shares: int, cost_cents: int
 ) -> None:
     """A call's holder adds its cost to the shares', its writer adds the premium to what was realised; a put's holder
-    takes its cost from what was realised, its writer the premium from the cost (Publication 550, table of puts and calls).
+    takes its cost from what was realised, its writer the premium from the cost (Publication 550, puts and calls).
     """
     side = Side.BUY if signed > 0 else Side.SELL
     ledger = started(fill(symbol=symbol, side=side, quantity=10, price_cents=400, multiplier=100))

@@ -180,7 +180,7 @@ def test_pinned_contracts_are_assigned_by_chance_and_the_same_in_every_run() -> 
     for seed in range(12):
         runs = []
         for _ in range(2):
-            life = Life(Params(seed=seed))
+            life = Life(Params(pin_seed=seed))
             life(opening(FRIDAY), bought(CALL, -101, 5, FRIDAY))
             at_the_close(life, 170.0)
             runs.append([(one.kind, one.quantity) for one in life(opening(MONDAY))])
@@ -323,7 +323,7 @@ def test_what_is_gone_is_forgotten() -> None:
     assert not [key for key in life.state if key.startswith("contract/")]
 
 
-@pytest.mark.parametrize("name", ["pin_cents", "seed", "settle_wait_s"])
+@pytest.mark.parametrize("name", ["pin_cents", "pin_seed", "settle_wait_s"])
 def test_parameters_are_checked(name: str) -> None:
     """A negative one is refused by name."""
     with pytest.raises(ValueError, match=name):

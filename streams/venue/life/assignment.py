@@ -19,7 +19,7 @@ DRAWS = 1 << 64
 def decide(account: str, contract: Contract, count: int, intrinsic_micro: int, end_ns: int, params: Params) -> Pending:
     """Return how many of `count` (> 0) contracts sold are assigned. intrinsic_micro: of one, at the closing price."""
     chance, of = assigned_chance(intrinsic_micro, contract.multiplier, params.pin_cents * MICRO_PER_CENT)
-    name = f"{params.seed}|{account}|{contract.symbol}|{end_ns}"
+    name = f"{params.pin_seed}|{account}|{contract.symbol}|{end_ns}"
     draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     whole, rest = divmod(count * chance, of)
     return Pending(contract.symbol, whole + (draw * of < rest * DRAWS))

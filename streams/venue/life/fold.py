@@ -18,7 +18,7 @@ from typing import Any
 from schemas.records import Fill, Mandate, Mark, MarketEvent, MarketEventKind, OptionMark, Record
 from streams.book.ledger import Ledger, apply_fill
 from streams.book.money import micro_of
-from streams.book.settle_rules import Quote
+from streams.book.settle_rules import Quote, quote_of
 from streams.book.valuation import is_option
 from streams.stage import Emit, Step
 from streams.venue.life.assignment import tell
@@ -141,18 +141,3 @@ def _morning(draft: Draft, state: Mapping[str, Any], event: MarketEvent, params:
         if kind in ("contract", "terms") and symbol not in held:
             draft.changed[key] = None
     draft.changed["life"] = replace(draft.clock, due_ns=draft.due_ns())
-
-
-def quote_of(mark: OptionMark) -> Quote:
-    """Return what rules need of a contract's mark."""
-    return Quote(
-        mark.event_ns,
-        mark.expiry_ns,
-        mark.bid,
-        mark.ask,
-        mark.theoretical,
-        mark.spot,
-        mark.rate,
-        mark.delta,
-        mark.iv,
-    )

@@ -20,19 +20,19 @@ NEVER_NS = 2**63 - 1
 
 @dataclass(frozen=True)
 class Params:
-    """pin_cents: distance from the strike, a share, within which assignment at expiry is a chance. seed: of that.
+    """pin_cents: distance from the strike, a share, within which assignment at expiry is a chance. pin_seed: of that.
 
     exercise_calls: whether the account's own calls are exercised before a dividend that is worth more than their time
     value. settle_wait_s: how long after an expiry its closing price may still come, event time.
     """
 
     pin_cents: int = 10
-    seed: int = 0
+    pin_seed: int = 0
     exercise_calls: bool = True
     settle_wait_s: int = 900
 
     def __post_init__(self) -> None:
-        for name in ("pin_cents", "seed", "settle_wait_s"):
+        for name in ("pin_cents", "pin_seed", "settle_wait_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be >= 0, was {getattr(self, name)}")
 
