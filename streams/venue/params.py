@@ -16,7 +16,7 @@ class Params(life.Params):
     orders of shares fill whole. queue_shares: shares that stand ahead of an order that comes to rest at its limit; -1:
     unknown, only a quote that moves through fills it. quote_age_s: most that a combination's legs' quotes may lie
     apart. penny: underlyings whose options trade in steps of 1 and 5 cents; others' in 5 and 10. reject_closed: whether
-    an order outside the session is refused; else it waits for the next. Those of what becomes of positions: life.
+    an order outside the session is refused; else it waits for the next.
     """
 
     latency_ms: int = 0

@@ -47,7 +47,7 @@ def test_time_value_below_the_dividend() -> None:
     eye, ex = Radar(call, -3), date(2013, 10, 18)
     eye(dividend("SPY", date(2013, 10, 1), ex, 0.84))
     assert eye.mark(date(2013, 10, 15), bid=12.7, ask=12.9, spot=172.76) == []
-    figures = {"bid": 12.7, "ask": 12.9, "spot": 172.76}
+    figures: dict[str, Any] = {"bid": 12.7, "ask": 12.9, "spot": 172.76}
     (alert,) = [one for one in eye.mark(**figures) if one.rule == "early_exercise"]
     assert math.isclose(alert.value, 240.0, rel_tol=1e-9)
     assert all(figure in alert.text for figure in ("0.04", "0.84", "2013-10-18", "240.00 USD"))
@@ -75,7 +75,7 @@ def test_a_split_divides_dividends_ahead() -> None:
 def test_a_put_below_a_nights_interest() -> None:
     """200 x 5 % x 17.5 h of a year = 0.01998 a share against no time value: 2.00 USD a contract sold, none bought."""
     put, far = contract(date(2013, 12, 21), "P", 200), new_york(date(2013, 12, 20), time(16))
-    figures = {"bid": 49.5, "ask": 50.5, "spot": 150.0, "rate": 0.05, "expiry_ns": far}
+    figures: dict[str, Any] = {"bid": 49.5, "ask": 50.5, "spot": 150.0, "rate": 0.05, "expiry_ns": far}
     (alert,) = Radar(put, -1).mark(**figures)
     assert (alert.rule, round(alert.value, 2)) == ("early_exercise", 2.0)
     assert Radar(put, 1).mark(**figures) == []
