@@ -6,9 +6,9 @@ so no contract is told more than once in `interval_ns`, and one that stands stil
 another surface is no change if forward, rate and dividends are those of before.) A contract is first told once the
 chain tells it: at once where it is quoted, else with the next whole frame.
 
-Figures and spot are of one instant, the row's; forward, rate and dividends of another, `surface_ns`. Where the chain
-has two roots that expire together, the contract's own is taken. Before there is a surface forward is NaN, rate and
-dividends are 0.
+Figures and spot are of one instant, the row's; forward, rate and dividends of another, `surface_ns`: the forward is
+moved along with the spot since then, as that of the figures is. Where the chain has two roots that expire together, the
+contract's own is taken. Before there is a surface forward is NaN, rate and dividends are 0.
 
 A contract is watched until it expires. A split turns watched contracts into those that holders get (adjusted.py of
 options/contracts); contracts that are adjusted already stay as they are, for their terms are not known here.
@@ -53,10 +53,11 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """An expiry's figures of the newest surface."""
+    """An expiry's figures of the newest surface; spot: the surface's."""
 
     root: str
     expiry_ns: int
+    spot: float
     forward: float
     rate: float
     dividends: float
@@ -136,7 +137,9 @@ def on_surface(state: Mapping[str, Any], frame: SurfaceFrame, interval_ns: int) 
     watching: Watching = state[f"watch/{frame.symbol}"]
     cash = list(zip(frame.ex_ns.tolist(), frame.cash.tolist(), strict=True))
     outlooks = tuple(
-        Outlook(root, expiry_ns, forward, rate, sum((paid for ex_ns, paid in cash if ex_ns <= expiry_ns), 0.0))
+        Outlook(
+            root, expiry_ns, frame.spot, forward, rate, sum((paid for ex_ns, paid in cash if ex_ns <= expiry_ns), 0.0)
+        )
         for root, expiry_ns, forward, rate in zip(
             frame.root, frame.expiry_ns.tolist(), frame.forward.tolist(), frame.rate.tolist(), strict=True
         )
@@ -204,8 +207,14 @@ def _same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def _alike(one: Outlook, other: Outlook | None) -> bool:
-    figures = (one.forward, one.rate, one.dividends)
-    return other is not None and _same(figures, (other.forward, other.rate, other.dividends))
+    figures = (one.rate, one.dividends, _at(one, 1.0))
+    return other is not None and _same(figures, (other.rate, other.dividends, _at(other, 1.0)))
+
+
+def _at(outlook: Outlook, spot: float) -> float:
+    """Return an expiry's forward at a spot; as the surface told it where either spot is not known."""
+    moved = outlook.forward * (spot / outlook.spot)
+    return moved if moved == moved else outlook.forward
 
 
 def _told(symbol: str, watching: Watching, event_ns: int, interval_ns: int) -> Told:
@@ -230,7 +239,9 @@ def _told(symbol: str, watching: Watching, event_ns: int, interval_ns: int) -> T
 def _mark(symbol: str, name: str, one: Watched, outlook: Outlook | None, now_ns: int, surface_ns: int) -> OptionMark:
     bid, ask, last, quality, iv, delta, gamma, vega, theta, rho, vanna, volga, charm, theoretical = one.floats
     bid_size, ask_size, bits = one.counts
-    forward, rate, dividends = (outlook.forward, outlook.rate, outlook.dividends) if outlook else (NAN, 0.0, 0.0)
+    forward, rate, dividends = (NAN, 0.0, 0.0)
+    if outlook is not None:
+        forward, rate, dividends = _at(outlook, one.spot), outlook.rate, outlook.dividends
     mark = OptionMark(
         name, symbol, now_ns, one.expiry_ns, bid, ask, bid_size, ask_size, last, one.spot, forward, rate, dividends,
         theoretical, iv, delta, gamma, vega, theta, rho, vanna, volga, charm, bits, quality,

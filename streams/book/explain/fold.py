@@ -1,0 +1,232 @@
+"""An account's P&L explained from its records: marks, fills, what happened to positions; by strategy, symbol and day.
+
+Values are those of equity (valuation.py), in cents; so an interval's terms and its unexplained are the change of
+equity, and the rows of a day sum to that of the day, to rounding of doubles. Rules:
+
+- A strategy has what its own fills gave it: a ledger of its own, whose sum is the account's.
+- An interval of a contract ends with the first mark `step_ns` after its beginning, before a fill or settlement of it,
+  and with the day's last mark (New York's day). Its rows are of the day of its end: a night is the next day's.
+- Shares are valued at their last trade: all of their change is delta.
+- A fill's spread is its price against the newest value before it. A position that nothing values yet stands at its
+  cost; once something does, the difference is spread, too. The fee of a combination stands under its underlying.
+- What happens to a position of several strategies is shared among them by their quantities, the last takes the rest.
+- After a split the newest mark of before is carried over by the ratio, so that the split itself moves nothing but what
+  it pays.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from schemas.osi import underlying_of
+from schemas.records import Fill, Mark, OptionMark, Settlement, SettlementKind, Transfer
+from streams.book.explain.option import between
+from streams.book.explain.terms import NOTHING, Terms, closed
+from streams.book.ledger import Ledger, apply_fill, apply_settlement
+from streams.book.valuation import is_option, option_value_cents, share_value_cents
+from streams.options.contracts.clock import new_york_day
+
+MINUTE_NS = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a strategy's position in a symbol came to on a day. terms: US dollars."""
+
+    day: str
+    account: str
+    strategy: str
+    symbol: str
+    underlying: str
+    terms: Terms
+
+
+def explain(records: Iterable[Any], account: str, step_ns: int = MINUTE_NS) -> tuple[Row, ...]:
+    """Return the rows of every day, by day, strategy and symbol. records: of the account's log, from its beginning."""
+    fold = Explainer(account, step_ns)
+    for record in records:
+        fold.take(record)
+    return fold.rows()
+
+
+def sums(rows: Iterable[Row], by: Callable[[Row], str]) -> dict[str, Terms]:
+    """Return the sums of rows by what `by` says of each: strategy, symbol, underlying, day; in order of the names."""
+    found: dict[str, Terms] = {}
+    for row in rows:
+        found[by(row)] = found.get(by(row), NOTHING).plus(row.terms)
+    return dict(sorted(found.items()))
+
+
+class Explainer:
+    """Follows the records of one account; records of others are passed over, and kinds that move nothing."""
+
+    def __init__(self, account: str, step_ns: int = MINUTE_NS) -> None:
+        self._account, self._step_ns = account, step_ns
+        self._ledgers: dict[str, Ledger] = {}
+        self._newest: dict[str, Mark | OptionMark] = {}
+        self._base: dict[str, Mark | OptionMark] = {}
+        """Marks that values are of."""
+        self._found: dict[tuple[str, str, str], Terms] = {}
+
+    def take(self, record: Any) -> None:
+        """Take the next record of the log."""
+        if isinstance(record, Mark | OptionMark):
+            self._take_mark(record)
+        elif isinstance(record, Fill) and record.account == self._account and record.quantity:
+            self._take_fill(record)
+        elif isinstance(record, Settlement) and record.account == self._account:
+            self._take_settlement(record)
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return the rows so far, up to the newest marks."""
+        for symbol in sorted(self._newest):
+            self._go_on(symbol)
+        return tuple(
+            Row(day, self._account, strategy, symbol, underlying_name(symbol), terms)
+            for (day, strategy, symbol), terms in sorted(self._found.items())
+        )
+
+    def _take_mark(self, mark: Mark | OptionMark) -> None:
+        symbol, before = mark.symbol, self._newest.get(mark.symbol)
+        if _value(mark, 1) is None or (before is not None and mark.event_ns < before.event_ns):
+            return
+        if before is not None and _day(mark.event_ns) != _day(before.event_ns):
+            self._go_on(symbol)
+        self._newest[symbol] = mark
+        base = self._base.get(symbol)
+        if base is None or mark.event_ns - base.event_ns >= self._step_ns:
+            self._go_on(symbol)
+
+    def _go_on(self, symbol: str) -> None:
+        """Explain what moved a symbol's positions from the mark that values are of to the newest."""
+        base, mark = self._base.get(symbol), self._newest.get(symbol)
+        if mark is None or mark is base:
+            return
+        holders = [(name, ledger.positions[symbol]) for name, ledger in self._ledgers.items()
+                   if symbol in ledger.positions]  # fmt: skip
+        self._base[symbol] = mark
+        if not holders:
+            return
+        share = between(base, mark) if isinstance(base, OptionMark) and isinstance(mark, OptionMark) else NOTHING
+        for strategy, held in holders:
+            value = held.quantity * (_value(mark, held.multiplier) or 0)
+            if base is None:
+                terms = Terms(spread=(value - held.cost_cents) / 100)
+            else:
+                moved = (value - held.quantity * (_value(base, held.multiplier) or 0)) / 100
+                option = isinstance(mark, OptionMark)
+                size = held.quantity * held.multiplier
+                terms = closed(share.times(size), moved) if option else Terms(delta=moved)
+            self._add(mark.event_ns, strategy, symbol, terms)
+
+    def _take_fill(self, fill: Fill) -> None:
+        symbols = sorted({fill.symbol, *(leg.symbol for leg in fill.legs)})
+        for symbol in symbols:
+            self._go_on(symbol)
+        strategy = fill.strategy
+        before = self._ledgers.get(strategy, Ledger(0, {}))
+        after = self._ledgers[strategy] = apply_fill(before, fill)
+        left_cents = self._equity(after) - self._equity(before) + fill.fee_cents
+        for leg in fill.legs:
+            single = replace(fill, symbol=leg.symbol, side=leg.side, quantity=leg.quantity, fee_cents=0, legs=(),
+                             price_cents=leg.price_cents, multiplier=leg.multiplier)  # fmt: skip
+            then = apply_fill(before, single)
+            leg_cents = self._equity(then) - self._equity(before)
+            self._add(fill.event_ns, strategy, leg.symbol, Terms(spread=leg_cents / 100))
+            left_cents, before = left_cents - leg_cents, then
+        self._add(fill.event_ns, strategy, fill.symbol, Terms(fees=-fill.fee_cents / 100, spread=left_cents / 100))
+
+    def _take_settlement(self, settlement: Settlement) -> None:
+        for symbol in sorted({settlement.symbol, *(one.symbol for one in settlement.transfers)}):
+            self._go_on(symbol)
+        parts = self._parts(settlement)
+        before = {strategy: self._ledgers.get(strategy, Ledger(0, {})) for strategy, _ in parts}
+        equity = {strategy: self._equity(ledger) for strategy, ledger in before.items()}
+        for strategy, part in parts:
+            self._ledgers[strategy] = apply_settlement(before[strategy], part)
+        if settlement.kind is SettlementKind.SPLIT and settlement.transfers:
+            self._carry_over(before[parts[0][0]], self._ledgers[parts[0][0]], settlement)
+        for strategy, part in parts:
+            fee = part.fee_cents / 100
+            rest = (self._equity(self._ledgers[strategy]) - equity[strategy] + part.fee_cents) / 100
+            is_dividend = part.kind is SettlementKind.DIVIDEND
+            terms = Terms(fees=-fee, dividends=rest) if is_dividend else Terms(fees=-fee, exercise=rest)
+            self._add(part.event_ns, strategy, part.symbol, terms)
+
+    def _parts(self, settlement: Settlement) -> list[tuple[str, Settlement]]:
+        """Return each strategy's part of a settlement, by name."""
+        held = {
+            name: abs(ledger.positions[settlement.symbol].quantity)
+            for name, ledger in sorted(self._ledgers.items())
+            if settlement.symbol in ledger.positions
+            and ledger.positions[settlement.symbol].quantity * settlement.quantity > 0
+        }
+        if len(held) < 2:
+            return [(next(iter(held), ""), settlement)]
+        weights = list(held.values())
+        split = [_shared(getattr(one, name), weights) for one in settlement.transfers
+                 for name in ("quantity", "amount_cents")]  # fmt: skip
+        cash, fee = _shared(settlement.cash_cents, weights), _shared(settlement.fee_cents, weights)
+        parts = []
+        for at, name in enumerate(held):
+            transfers = tuple(
+                Transfer(one.symbol, split[2 * number][at], split[2 * number + 1][at], one.multiplier)
+                for number, one in enumerate(settlement.transfers)
+            )
+            part = replace(settlement, transfers=transfers, cash_cents=cash[at], fee_cents=fee[at])
+            parts.append((name, part))
+        return parts
+
+    def _carry_over(self, before: Ledger, after: Ledger, settlement: Settlement) -> None:
+        """Take the newest mark of before a split for what it became, by the ratio of the sizes."""
+        old, into = settlement.symbol, settlement.transfers[-1].symbol
+        mark, held, got = self._base.get(old), before.positions.get(old), after.positions.get(into)
+        if mark is None or held is None or got is None or (into != old and into in self._base):
+            return
+        ratio = (got.quantity * got.multiplier) / (held.quantity * held.multiplier)
+        self._base[into] = self._newest[into] = _scaled(replace(mark, symbol=into), ratio)
+
+    def _equity(self, ledger: Ledger) -> int:
+        """Return cash and positions at the values that they stand at, cents."""
+        total = ledger.cash_cents
+        for symbol, held in ledger.positions.items():
+            base = self._base.get(symbol)
+            value = _value(base, held.multiplier) if base is not None else None
+            total += held.cost_cents if value is None else held.quantity * value
+        return total
+
+    def _add(self, event_ns: int, strategy: str, symbol: str, terms: Terms) -> None:
+        if any(terms):
+            key = (_day(event_ns), strategy, symbol)
+            self._found[key] = self._found.get(key, NOTHING).plus(terms)
+
+
+def underlying_name(symbol: str) -> str:
+    """Return the ticker that a position's symbol is of."""
+    return underlying_of(symbol[:6].rstrip()) if is_option(symbol) else symbol
+
+
+def _day(event_ns: int) -> str:
+    return new_york_day(event_ns).isoformat()
+
+
+def _value(mark: Mark | OptionMark, multiplier: int) -> int | None:
+    """Return what one unit is valued at, cents; None when unknown."""
+    return option_value_cents(mark, multiplier) if isinstance(mark, OptionMark) else share_value_cents(mark.last)
+
+
+def _shared(amount: int, weights: Sequence[int]) -> list[int]:
+    """Return parts of an amount by weights, each rounded down in size; the last takes the rest."""
+    sign, total = (1 if amount >= 0 else -1), sum(weights)
+    parts = [sign * (abs(amount) * weight // total) for weight in weights[:-1]]
+    return [*parts, amount - sum(parts)]
+
+
+def _scaled(mark: Any, ratio: float) -> Any:
+    """Return a mark of what one share before is `ratio` shares of now."""
+    prices = ("bid", "ask", "last")
+    if isinstance(mark, Mark):
+        return replace(mark, **{name: getattr(mark, name) / ratio for name in (*prices, "high", "low")})
+    smaller = (*prices, "spot", "forward", "dividends", "theoretical", "vega", "theta", "rho", "volga")
+    changes = {name: getattr(mark, name) / ratio for name in smaller}
+    return replace(mark, gamma=mark.gamma * ratio, **changes)
