@@ -18,6 +18,8 @@ from schemas.topics import full_name
 POLL_S = 0.2
 PACE_S = 0.005
 """Between two batches: those that come meanwhile are handed over together, which a fan-out is the cheaper for."""
+FETCH_PACE_S = 0.01
+"""Between two questions to the broker while records come."""
 
 log = structlog.get_logger()
 
@@ -59,7 +61,7 @@ class Feed(threading.Thread):
         self._slots = {
             (name, place[1]): slot for slot, (name, place) in enumerate(zip(self._names, layout.slots, strict=True))
         }
-        self._consumer = source.open_consumer(kafka, settings.feed_queue_kbytes)
+        self._consumer = source.open_consumer(kafka, settings.feed_queue_kbytes, pace_s=FETCH_PACE_S)
         self._alarmed: set[str] = set()
         self.start_offsets, self.ends, self._prime = self._bounds()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -73,7 +74,8 @@ class Hub:
             self._broadcast(self.gap_frame(batch.gap, self.positions), frozenset({topic}))
         for one in batch.messages:
             self.tail.append(one)
-            self.metrics.received.labels(one.topic).inc()
+        for topic, count in Counter(one.topic for one in batch.messages).items():
+            self.metrics.received.labels(topic).inc(count)
         if batch.messages:
             for subscription, channel in list(self._channels.items()):
                 frames = [one.frame for one in batch.messages if subscription.matches(one)]

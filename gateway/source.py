@@ -16,6 +16,7 @@ from gateway.message import SERVED
 from gateway.record import Record
 from schemas.topics import full_name
 from streams.log.producer import client_name
+from streams.log.reader import paced_settings
 
 UUID_CHARS = 8
 _OLD_LEADER = {
@@ -86,8 +87,11 @@ def ends_of(admin: AdminClient, partitions: Sequence[tuple[str, int]], seconds_m
     return [by_place[place] for place in partitions]
 
 
-def open_consumer(kafka: Mapping[str, str], queued_kbytes: int, *, ends: bool = False) -> Consumer:
-    """Return a consumer that reads by offset and joins no group. ends: it reports the end of each partition."""
+def open_consumer(kafka: Mapping[str, str], queued_kbytes: int, *, ends: bool = False, pace_s: float = 0.0) -> Consumer:
+    """Return a consumer that reads by offset and joins no group.
+
+    ends: it reports the end of each partition. pace_s: how long records may wait for others, 0: not at all.
+    """
     return Consumer(
         {
             **kafka,
@@ -103,6 +107,7 @@ def open_consumer(kafka: Mapping[str, str], queued_kbytes: int, *, ends: bool = 
             "reconnect.backoff.max.ms": 1_000,
             "error_cb": _ignore,
             "log_level": 0,
+            **(paced_settings(pace_s) if pace_s > 0 else {}),
         }
     )
 

@@ -118,4 +118,4 @@ class Stage:
     nice: int = 0
     """By how much others go first where processors are short."""
     pace_s: float = 0.0
-    """How long a turn with few records takes at least: those that come meanwhile are folded together."""
+    """How long records may wait for others before they are fetched, to be folded together (paced_settings)."""

@@ -31,6 +31,15 @@ def reader_settings(kafka: Mapping[str, str], isolation: str = "read_uncommitted
     }
 
 
+def paced_settings(pace_s: float) -> dict[str, str | int | bool]:
+    """Return what else a consumer sets that has time: while records lie here it asks for none, and looks after pace_s.
+
+    At 1,000 records/s the broker otherwise answers for each that is appended, and wakes each reader for it. Where
+    nothing comes, a request waits at the broker as before. pace_s: > 0; whole ms.
+    """
+    return {"queued.min.messages": 1, "fetch.queue.backoff.ms": round(pace_s * 1e3)}
+
+
 def bounds(kafka: Mapping[str, str], topic: str, partition: int, seconds_max: float = 30.0) -> tuple[int, int]:
     """Return the first offset and the end offset (that of the next record) of a partition.
 

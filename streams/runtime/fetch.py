@@ -4,17 +4,20 @@ Two ways, the same records: MessageFetch takes confluent-kafka's messages; Nativ
 librdkafka's memory. The group's consumer fetches nothing: its partitions stay paused.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.log.reader import reader_settings
+from streams.log.reader import paced_settings, reader_settings
 from streams.runtime.task import Outbound, Task
 
 FETCH_SETTINGS: Mapping[str, str | int | bool] = {"enable.partition.eof": False, "fetch.wait.max.ms": 100}
 """What differs from a reader of a stretch."""
 ANSWER_SECONDS_MAX = 5.0
+COMPANY_SECONDS = 0.001
+"""What an answer brings of other partitions is here within this time of its first record."""
 
 
 class Applied(NamedTuple):
@@ -66,11 +69,13 @@ class Fetch(Protocol):
 
 
 class MessageFetch:
-    """By confluent-kafka's messages."""
+    """By confluent-kafka's messages. pace_s: how long records may wait for others, 0: not at all."""
 
-    def __init__(self, kafka: Mapping[str, str], on_error: OnError) -> None:
+    def __init__(self, kafka: Mapping[str, str], on_error: OnError, pace_s: float = 0.0) -> None:
         self._on_error = on_error
-        self._consumer = Consumer({**reader_settings(kafka), **FETCH_SETTINGS})
+        pace = paced_settings(pace_s) if pace_s > 0 else {}
+        self._consumer = Consumer({**reader_settings(kafka), **FETCH_SETTINGS, **pace})
+        self._paced, self._behind = pace_s > 0, False
         self._tasks: dict[tuple[str, int], Task] = {}
 
     def first(self, topic: str, partition: int) -> int:
@@ -92,9 +97,13 @@ class MessageFetch:
         first = self._consumer.poll(wait_s)
         if first is None:
             return
+        if self._paced and not self._behind:
+            time.sleep(COMPANY_SECONDS)
         # consume() waits to fill its batch, so the wait is poll's and consume takes what is there.
+        messages = (first, *self._consumer.consume(records_max - 1, 0))
+        self._behind = len(messages) == records_max
         batches: dict[tuple[str, int], list[Message]] = {}
-        for message in (first, *self._consumer.consume(records_max - 1, 0)):
+        for message in messages:
             place = (message.topic() or "", message.partition() or 0)
             error = message.error()
             if error is not None:
@@ -115,14 +124,14 @@ class MessageFetch:
         self._consumer.close()
 
 
-def make_fetch(kafka: Mapping[str, str], on_error: OnError, *, joined: bool) -> Fetch:
+def make_fetch(kafka: Mapping[str, str], on_error: OnError, *, joined: bool, pace_s: float = 0.0) -> Fetch:
     """Return the fastest way there is: by messages where kernels are not compiled, or librdkafka cannot be found.
 
-    joined: the fold reads payloads as they lie in memory. Others want bytes, and are called with a few at a time:
-    by messages they come a little cheaper.
+    joined: the fold reads payloads as they lie in memory, and they come as soon as they are there. Others want bytes,
+    and are called with a few at a time: by messages they come a little cheaper. pace_s: see MessageFetch.
     """
     if not joined:
-        return MessageFetch(kafka, on_error)
+        return MessageFetch(kafka, on_error, pace_s)
     from streams.numerics.jit import DISABLED
     from streams.runtime.native.library import library
 

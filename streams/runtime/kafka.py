@@ -88,7 +88,8 @@ class StageProcess:
         self._consumer = Consumer(consumer_settings(options, self._stage, self._on_error))
         """Keeps the place in the group; its partitions stay paused."""
         self._group_due_s = 0.0
-        self._fetch = make_fetch(options.kafka, self._on_fetch_error, joined=self._stage.joined)
+        stage = self._stage
+        self._fetch = make_fetch(options.kafka, self._on_fetch_error, joined=stage.joined, pace_s=stage.pace_s)
 
     def _load_kernels(self) -> None:
         """Compile, or load, what the fold calls: on a new machine over a minute, in which a member would be put out."""
@@ -135,16 +136,13 @@ class StageProcess:
         self._group_turn()
         waiting = not self._owned or any(owned.ready is None for owned in self._owned.values())
         wait_s = IDLE_SECONDS if waiting else LOOP_SECONDS
-        records, begun_s = 0, time.monotonic()
+        records = 0
         for applied in self._fetch.turn(wait_s, self._options.batch_records_max):
             self._append(applied)
             records += applied.records
         self._producer.poll()
         if records < HURRY_RECORDS:
             self._producer.settle(SETTLE_SECONDS_MAX)
-            left_s = begun_s + self._stage.pace_s - time.monotonic()
-            if records and left_s > 0:
-                time.sleep(left_s)
         self._take_over()
         self._checkpoints()
         self._watch_broker()

@@ -1,6 +1,7 @@
 """Both ways of fetching give a task the same records: usual and unusual, of many origins, in any mixture."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -273,3 +274,38 @@ def test_an_offset_that_is_gone_is_told(broker: Mapping[str, str], topics: Calla
         assert list(fetch.turn(0.1, 500)) == []
     fetch.close()
     assert told[0] == (KafkaError._AUTO_OFFSET_RESET, (topic, 1))
+
+
+def turns_of_a_stream(kafka: Mapping[str, str], topic: str, pace_s: float) -> int:
+    """Read 300 records that are appended one by one over 1.5 s; return how many turns brought some."""
+    fetch, task, turns = MessageFetch(kafka, loud, pace_s), task_of(0), 0
+    fetch.start(topic, 0, task)
+    producer = Producer({**producer_settings(kafka, "test", 0)})
+
+    def send() -> None:
+        for n in range(300):
+            producer.produce(topic, b"%d" % n, b"key", 0, headers=usual("a", n))
+            time.sleep(0.005)
+
+    sender, out = threading.Thread(target=send), list[bytes]()
+    sender.start()
+    deadline_s = time.monotonic() + 60.0
+    while task.position < 300:
+        assert time.monotonic() < deadline_s, "not everything was read"
+        for applied in fetch.turn(0.1, 500):
+            turns += 1
+            out += [one.payload for one in applied.outputs]
+    sender.join()
+    assert producer.flush(60) == 0
+    fetch.close()
+    assert out == [b"%d" % n for n in range(300)]
+    return turns
+
+
+def test_who_has_time_asks_seldom(broker: Mapping[str, str], topics: Callable[..., str]) -> None:
+    """With a pace of 50 ms what is appended meanwhile comes in one answer; nothing is lost or out of order."""
+    topic = topics(PARTITIONS)
+    at_once = turns_of_a_stream(broker, f"{topic}.market.ticks", 0.0)
+    paced = turns_of_a_stream(broker, f"{topic}.features", 0.05)
+    assert paced <= 2 * 1.5 / 0.05 + 5, f"{paced} turns"
+    assert paced < at_once / 2, f"{paced} turns, {at_once} without a pace"
