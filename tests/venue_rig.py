@@ -81,7 +81,7 @@ def option(name: str, side: Side, quantity: int, cents: int = 0, **changes: Any)
 
 
 def vertical(name: str, quantity: int, cents: int, **changes: Any) -> Verdict:
-    """Return the verdict on a purchase of the 500 call against the 510, at most cents a share."""
+    """Return the verdict on a purchase of the 500 call against the 510, at most cents for one."""
     legs = (Leg(CALL, Side.BUY, 1, 100), Leg(HIGHER, Side.SELL, 1, 100))
     fields: dict[str, Any] = {"symbol": "AAPL", "legs": legs, "kind": OrderKind.LIMIT, "limit_cents": cents}
     return order(name, Side.BUY, quantity, **{**fields, **changes})

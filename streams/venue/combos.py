@@ -2,9 +2,8 @@
 
 - A combination fills where every leg can be dealt in at its executable side: the side's price known, its size as much
   as the units need, each leg's quote of no earlier than the order and no older than `quote_age_s` than the newest.
-- LIMIT: the net of one, every leg rounded to a cent against the account, is at most the limit. The net is quoted a
-  share, as options are: the money of one (ratios times prices times multipliers, negative where it brings some) over
-  the largest multiplier of its legs. MARKET: each leg less the slippage.
+- LIMIT: the net of one, every leg rounded to a cent against the account, is at most limit_cents. That net is money:
+  ratios times prices times multipliers, negative where it brings some. MARKET: each leg less the slippage.
 - Whole units at once, as many as the least leg allows; all legs stand in one Fill. A cheaper leg makes no dearer one
   good for another unit, and no leg is ever left alone.
 """
@@ -20,7 +19,7 @@ from streams.venue.quotes import Quote, executable
 
 
 class ComboDeal(NamedTuple):
-    """A trade of a combination: units, net of one a share (a part of a cent counts as one), given away in all, legs."""
+    """A trade of a combination: units, net of one, given away in all, legs."""
 
     quantity: int
     net_cents: int
@@ -45,8 +44,7 @@ def combo_deal(order: Order, quotes: Sequence[Quote], rooms: Sequence[int], slip
     bps = slippage_bps if order.kind is OrderKind.MARKET else 0.0
     cents = [slipped_cents(micro_of(price), bps, _buys(leg)) for leg, price in zip(intent.legs, prices, strict=True)]
     net = sum(_sign(leg) * leg.ratio * leg.multiplier * one for leg, one in zip(intent.legs, cents, strict=True))
-    per = max(leg.multiplier for leg in intent.legs)
-    if order.kind is OrderKind.LIMIT and net > intent.limit_cents * per:
+    if order.kind is OrderKind.LIMIT and net > intent.limit_cents:
         return None
     given = sum(
         given_cents(price, one, _buys(leg), units * leg.ratio * leg.multiplier)
@@ -56,7 +54,7 @@ def combo_deal(order: Order, quotes: Sequence[Quote], rooms: Sequence[int], slip
         LegFill(leg.symbol, leg.side, units * leg.ratio, one, leg.multiplier)
         for leg, one in zip(intent.legs, cents, strict=True)
     )
-    return ComboDeal(units, -(-net // per), given, legs)
+    return ComboDeal(units, net, given, legs)
 
 
 def _buys(leg: Leg) -> bool:

@@ -91,4 +91,4 @@ def test_the_mandates_fees_are_the_default() -> None:
     assert [one.fee_cents for one in run(limit("1", Side.BUY, 201, 10_001))] == [101]
     assert [one.fee_cents for one in run(option("2", Side.BUY, 1))] == [100]
     assert [one.fee_cents for one in run(option("3", Side.BUY, 3))] == [195]
-    assert [one.fee_cents for one in run(vertical("4", 2, 90))] == [260]
+    assert [one.fee_cents for one in run(vertical("4", 2, 9_000))] == [260]
