@@ -16,7 +16,7 @@ from aiots.book.trail import cash_of, trails_of
 from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Verdict
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
-from streams.book.valuation import is_option, option_value_cents, share_value_cents
+from streams.book.valuation import is_option, option_micro, share_value_cents, unit_cents
 from streams.options.contracts.clock import new_york_day
 
 MINUTE_NS = 60_000_000_000
@@ -86,6 +86,7 @@ class _Fold:
         self.ledger = Ledger(0, {})
         self.shares: dict[str, Mark] = {}
         self.options: dict[str, OptionMark] = {}
+        self.values: dict[str, int | None] = {}
         self.opened = False
 
     def take(self, record: Any) -> None:
@@ -94,6 +95,7 @@ class _Fold:
                 self.shares[record.symbol] = record
         elif isinstance(record, OptionMark):
             self.options[record.symbol] = record
+            self.values[record.symbol] = option_micro(record, self.values.get(record.symbol))
         elif isinstance(record, Fill):
             self.ledger = apply_fill(self.ledger, record)
         elif isinstance(record, Settlement):
@@ -104,8 +106,7 @@ class _Fold:
     def value_of(self, symbol: str, multiplier: int) -> int | None:
         """Return what one unit is valued at, cents; None when unknown."""
         if is_option(symbol):
-            mark = self.options.get(symbol)
-            return option_value_cents(mark, multiplier) if mark is not None else None
+            return unit_cents(self.values.get(symbol), multiplier)
         share = self.shares.get(symbol)
         return share_value_cents(share.last) if share is not None else None
 

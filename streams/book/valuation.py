@@ -1,16 +1,20 @@
-"""What an instrument is valued at, in whole cents: the same for sizing, risk and reports.
+"""What an instrument is valued at: one rule for sizing, risk and reports, in whole micro-dollars and cents.
 
-Shares: the last trade. Options: the middle of a good quote, else the value at the surface's volatility, else the
-middle of the quote as it is; without any of these nothing is known, and a position counts at its cost.
+Shares: the last trade. Options: the middle of a good quote; the value at the surface's volatility where it is bad
+(BAD_BITS, or a side is missing); else what was known before; else the last trade of the day. Where nothing is known a
+position counts at its cost.
 """
 
-import math
 from typing import Protocol
 
 from streams.book.money import MICRO_PER_CENT, cents_nearest, micro_of
 
 OPTION_CHARS = 21
 """Length of an OSI symbol; a ticker is shorter."""
+BAD_BITS = 1 | 2 | 4 | 16 | 64 | 128 | 512 | 1024 | 4096
+"""No bid, no ask, crossed, stale, wide, below intrinsic, vertical, width, suspicious: bits of streams.options.QuoteBits
+with which a middle is no value. The others are for information.
+"""
 
 
 class OptionPrices(Protocol):
@@ -20,6 +24,8 @@ class OptionPrices(Protocol):
     def bid(self) -> float: ...
     @property
     def ask(self) -> float: ...
+    @property
+    def last(self) -> float: ...
     @property
     def theoretical(self) -> float: ...
     @property
@@ -31,21 +37,20 @@ def is_option(symbol: str) -> bool:
     return len(symbol) == OPTION_CHARS
 
 
-def option_price(mark: OptionPrices) -> float:
-    """Return what a share of a contract is valued at, quote currency, >= 0; NaN when unknown. No bid counts as 0."""
-    bid = mark.bid if mark.bid == mark.bid else 0.0
-    middle = 0.5 * (bid + mark.ask) if mark.ask >= bid else math.nan
-    if mark.bits == 0 and middle == middle:
-        return middle
-    return mark.theoretical if mark.theoretical >= 0 else middle
+def option_micro(mark: OptionPrices, before_micro: int | None) -> int | None:
+    """Return what a share of a contract is valued at, micro-dollars; None when unknown. before_micro: so far."""
+    if mark.bits & BAD_BITS == 0 and mark.bid == mark.bid and mark.ask == mark.ask:
+        return (micro_of(mark.bid) + micro_of(mark.ask)) // 2
+    if mark.theoretical == mark.theoretical:
+        return micro_of(mark.theoretical)
+    if before_micro is not None:
+        return before_micro
+    return micro_of(mark.last) if mark.last == mark.last else None
 
 
-def option_value_cents(mark: OptionPrices, multiplier: int) -> int | None:
+def unit_cents(micro: int | None, multiplier: int) -> int | None:
     """Return what one contract is valued at, cents, to the nearest, half up; None when unknown."""
-    price = option_price(mark)
-    if price != price:
-        return None
-    return (micro_of(price) * multiplier + MICRO_PER_CENT // 2) // MICRO_PER_CENT
+    return None if micro is None else (micro * multiplier + MICRO_PER_CENT // 2) // MICRO_PER_CENT
 
 
 def share_value_cents(last: float) -> int | None:

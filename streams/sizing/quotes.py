@@ -7,7 +7,8 @@ from typing import Any
 from schemas.records import Leg, OptionMark, Side
 from streams.book.ledger import Ledger, Position
 from streams.book.ledger import equity_cents as ledger_equity
-from streams.book.valuation import is_option, option_value_cents
+from streams.book.valuation import is_option, option_micro
+from streams.book.valuation import unit_cents as contract_cents
 from streams.sizing.market import Market, executable, value_cents
 
 NAN = float("nan")
@@ -15,15 +16,17 @@ NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The newest OptionMark of a contract, as far as sizing needs it. Prices a share, NaN where unknown."""
+    """The newest OptionMark of a contract, as far as sizing needs it. Prices a share, NaN where unknown.
+
+    value_micro: what a share of it is valued at, micro-dollars; None when unknown.
+    """
 
     underlying: str
     event_ns: int
     expiry_ns: int
     bid: float
     ask: float
-    theoretical: float
-    bits: int
+    value_micro: int | None
     spot: float
     delta: float
 
@@ -38,8 +41,7 @@ def after_option_mark(contract: Contract | None, mark: OptionMark) -> Contract |
         mark.expiry_ns,
         mark.bid,
         mark.ask,
-        mark.theoretical,
-        mark.bits,
+        option_micro(mark, None if contract is None else contract.value_micro),
         mark.spot,
         mark.delta,
     )
@@ -75,7 +77,7 @@ def unit_cents(state: Mapping[str, Any], symbol: str, position: Position) -> int
     """Return what one unit of a position (a share, a contract) is valued at, cents; None when unknown."""
     if is_option(symbol):
         contract: Contract | None = state.get(f"contract/{symbol}")
-        return option_value_cents(contract, position.multiplier) if contract is not None else None
+        return contract_cents(contract.value_micro, position.multiplier) if contract is not None else None
     return value_cents(state.get(f"market/{symbol}"))
 
 
