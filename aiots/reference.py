@@ -49,6 +49,7 @@ def page() -> str:
         "|---|---|",
     ]
     lines += [f"| `{name}` | {_shown(mandates.DEFAULTS[name])} |" for name in _mandate_names()]
+    lines += ["", "```toml", *(inspect.getdoc(mandates) or "").splitlines()[2:], "```"]
     lines += ["", textwrap.fill(inspect.getdoc(Mandate) or "", 120)]
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ Ends = tuple[int, int]
 
 
 class Worst:
-    """What working orders may make of an account. Built once a record and read only.
+    """What working orders may make of an account. Built once a record.
 
     orders: by symbol, what working orders buy and sell of it, and their highest reference and size, cents.
     delta: by underlying and strategy; total, gamma, vega: of the account. gross_cents: sum of all symbols' sizes.
@@ -60,6 +60,13 @@ class Worst:
             _widen(self.total, delta)
         _widen(self.gamma, gamma)
         _widen(self.vega, vega)
+
+    def approve(self, account: Account, parts: tuple[Part, ...], quantity: int, cents: int, strategy: str) -> None:
+        """Take an order in that the account now has under way; cents: its reference."""
+        before = sum(self.size_cents(part.symbol) for part in parts)
+        self.account = account
+        self._add(parts, quantity, cents, strategy)
+        self.gross_cents += sum(self.size_cents(part.symbol) for part in parts) - before
 
     def units(self, parts: tuple[Part, ...], reference_cents: int) -> list[tuple[str, int, Unit]]:
         """Return symbol, signed ratio and unit of each part of an order."""

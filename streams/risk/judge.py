@@ -2,17 +2,16 @@
 
 from schemas.records import Figure, OrderIntent, OrderOrigin
 from streams.book.ledger import quantity_of
-from streams.book.money import MICRO_PER_CENT, cents_up
+from streams.book.money import cents_up
 from streams.risk import day_trades
 from streams.risk.account import Account, Part, view_of
 from streams.risk.exposure import Ends, Worst, size_of
 from streams.risk.limit import Band, Bands, Exposed, OrderView
 from streams.risk.market import Unit
-from streams.risk.params import Params
+from streams.risk.params import OTHER_SECTOR, Params
 from streams.risk.rules import RULES
 
 SECOND_NS = 1_000_000_000
-OTHER_SECTOR = "other"
 
 
 def reducing_units(worst: Worst, parts: tuple[Part, ...], quantity: int) -> int:
@@ -150,8 +149,3 @@ def figures_of(view: OrderView) -> tuple[Figure, ...]:
     """Return what the rules measured, in their order."""
     found = ((name, rule.measure(view)) for name, rule in RULES.items())
     return tuple(Figure(name, one.value, one.limit) for name, one in found if one is not None)
-
-
-def size_cents(band: Band) -> int:
-    """Return the size of one more unit, cents, rounded up."""
-    return -(-abs(band.unit) // MICRO_PER_CENT)

@@ -16,6 +16,8 @@ SECTORS: dict[str, str] = {
 }
 """By the Global Industry Classification Standard (2023); funds on an index are of a sector of their own."""
 
+OTHER_SECTOR = "other"
+
 
 @dataclass(frozen=True)
 class Params:

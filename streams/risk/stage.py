@@ -39,7 +39,7 @@ from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
-from streams.risk import day_trades, holdings
+from streams.risk import day_trades, holdings, soft
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
 from streams.risk.judge import figures_of, judged, reducing_units, view_order
@@ -85,9 +85,9 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     if isinstance(record, OrderIntent):
         return _on_intent(state, record, params)
     if isinstance(record, Fill):
-        return _on_fill(state, record)
+        return _on_fill(state, record, params)
     if isinstance(record, Settlement):
-        return _on_settlement(state, record)
+        return _on_settlement(state, record, params)
     if isinstance(record, MarketEvent):
         return _on_event(state, record)
     if isinstance(record, Control):
@@ -113,6 +113,10 @@ def _marked(state: Mapping[str, Any], mark: Mark | OptionMark, before: Any, afte
             account = holdings.remarked(account, symbol, before, after)
             account, alerts = _watched(account)
             outputs += alerts
+            if account.now_ns - account.soft_ns >= params.soft_interval_s * SECOND_NS:
+                now = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
+                account, alerts = _softly(account, now, params)
+                outputs += alerts
         if account.now_ns - account.report_ns >= params.report_interval_s * SECOND_NS:
             account, emit = _reported(account, ChainMap({key: after}, state))  # type: ignore[arg-type]  # only read
             outputs.append(emit)
@@ -140,6 +144,12 @@ def _watched(account: Account) -> tuple[Account, list[Emit]]:
             alert = Alert(account.mandate.account, account.now_ns, name, breach.text, breach.value, breach.limit)
             alerts.append(Emit(RISK, account.mandate.account, alert))
     return account, alerts
+
+
+def _softly(account: Account, markets: Mapping[str, Any], params: Params) -> tuple[Account, list[Emit]]:
+    """Return the account after a look at its soft limits, and what it tells."""
+    account, alerts = soft.told(Worst(account, markets), params.sectors)
+    return account, [Emit(RISK, alert.account, alert) for alert in alerts]
 
 
 def _reported(account: Account, markets: Mapping[str, Any]) -> tuple[Account, Emit]:
@@ -170,7 +180,8 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
         return Step({f"account/{intent.account}": account}, (Emit(RISK, intent.account, alert),))
     if quantity:
         account = accounts.with_order(account, intent, parts, quantity)
-        worst = Worst(account, state)
+        order = account.working[intent.id]
+        worst.approve(account, parts, quantity, order.reference_cents, order.strategy)
     verdict = Verdict(
         intent=intent,
         event_ns=intent.event_ns,
@@ -202,7 +213,7 @@ def _asked(intent: OrderIntent, decision: Decision, quantity: int, reasons: tupl
     )
 
 
-def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
+def _on_fill(state: Mapping[str, Any], fill: Fill, params: Params) -> Step:
     check_fill(fill)
     account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns)
     account = accounts.after_answer(account, fill)
@@ -213,7 +224,7 @@ def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
         signed = leg.quantity if leg.side is Side.BUY else -leg.quantity
         moves.append((leg.symbol, quantity_of(account.ledger, leg.symbol), signed))
     account = _traded(account, moves)
-    return _moved(state, holdings.filled(account, fill, state))
+    return _moved(state, holdings.filled(account, fill, state), params)
 
 
 def _traded(account: Account, moves: list[tuple[str, int, int]]) -> Account:
@@ -225,17 +236,18 @@ def _traded(account: Account, moves: list[tuple[str, int, int]]) -> Account:
     return replace(account, sessions=(*sessions[:-1], newest), traded=traded)
 
 
-def _on_settlement(state: Mapping[str, Any], settlement: Settlement) -> Step:
+def _on_settlement(state: Mapping[str, Any], settlement: Settlement, params: Params) -> Step:
     check_settlement(settlement)
     account = accounts.at_time(_account(state, "settlement", settlement.account), settlement.event_ns)
-    return _moved(state, holdings.settled(account, settlement, state))
+    return _moved(state, holdings.settled(account, settlement, state), params)
 
 
-def _moved(state: Mapping[str, Any], account: Account) -> Step:
+def _moved(state: Mapping[str, Any], account: Account, params: Params) -> Step:
     """Return what follows once cash or positions have changed."""
     account, alerts = _watched(account)
+    account, near = _softly(account, state, params)
     account, emit = _reported(account, state)
-    return Step({f"account/{account.mandate.account}": account}, (*alerts, emit))
+    return Step({f"account/{account.mandate.account}": account}, (*alerts, *near, emit))
 
 
 def _on_event(state: Mapping[str, Any], event: MarketEvent) -> Step:

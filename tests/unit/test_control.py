@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from aiots.__main__ import build_app
 from aiots.config import Config, ConfigError, load_config
 from aiots.mandates import DEFAULTS, mandates_of
+from schemas.records import MarginKind, Mode, StrategyMode
 
 
 def test_each_account_has_a_mandate() -> None:
@@ -27,6 +28,21 @@ def test_mandates_stand_in_the_config_file(tmp_path: Path) -> None:
     assert mandates_of(config)[0].sizing == "volatility_target"
 
 
+def test_limits_modes_and_lists_of_a_mandate(tmp_path: Path) -> None:
+    """Whole numbers serve as figures; names of modes and kinds in any case; "*" is every other strategy."""
+    path = tmp_path / "aiots.toml"
+    path.write_text(
+        'accounts = ["paper"]\n[mandates.paper]\nmodes = { momentum_breakout = "ask", "*" = "OFF" }\n'
+        'margin = "cash"\nrestricted = ["TSLA"]\nvega_usd_max = 500\nday_trades_max = 3\nsoft_fraction = 0.7\n'
+    )
+    (found,) = mandates_of(load_config(environ={"AIOTS_CONFIG": str(path), "XDG_STATE_HOME": str(tmp_path)}))
+    assert found.modes == (StrategyMode("", Mode.OFF), StrategyMode("momentum_breakout", Mode.ASK))
+    assert (found.margin, found.restricted) == (MarginKind.CASH, ("TSLA",))
+    assert (found.vega_usd_max, found.day_trades_max, found.soft_fraction) == (500.0, 3, 0.7)
+    (all_ask,) = mandates_of(Config(accounts=("a",), mandates={"a": {"modes": "ask"}}))
+    assert all_ask.modes == (StrategyMode("", Mode.ASK),)
+
+
 @pytest.mark.parametrize(
     ("mandates", "text"),
     [
@@ -36,6 +52,12 @@ def test_mandates_stand_in_the_config_file(tmp_path: Path) -> None:
         ({"paper": {"capital_cents": 1.5}}, "capital_cents must be of type int, was 1.5"),
         ({"paper": {"fee_min_cents": True}}, "fee_min_cents must be of type int, was True"),
         ({"paper": {"strategies": "all"}}, "strategies must be of type"),
+        ({"paper": {"restricted": "TSLA"}}, r"restricted must be of type list \(of names\), was 'TSLA'"),
+        ({"paper": {"modes": ["ask"]}}, "modes must be a table such as"),
+        ({"paper": {"modes": {"guess": "ask"}}}, "modes: no strategy 'guess'; known are "),
+        ({"paper": {"modes": {"momentum_breakout": "maybe"}}}, "modes.momentum_breakout must be one of auto, ask, off"),
+        ({"paper": {"margin": "portfolio"}}, "margin must be one of cash, reg_t, was 'portfolio'"),
+        ({"paper": {"vega_usd_max": -1}}, "mandate.vega_usd_max must be >= 0, was -1"),
         ({"paper": {"sizing": "guess"}}, "sizing must be one of fixed_fraction, volatility_target, was 'guess'"),
     ],
 )
