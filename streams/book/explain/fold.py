@@ -20,7 +20,7 @@ from typing import Any
 
 from schemas.osi import underlying_of
 from schemas.records import Fill, Mark, OptionMark, Settlement, SettlementKind, Transfer
-from streams.book.explain.option import between
+from streams.book.explain.option import Point, along, point_of
 from streams.book.explain.terms import NOTHING, Terms, closed
 from streams.book.ledger import Ledger, apply_fill, apply_settlement
 from streams.book.valuation import is_option, option_value_cents, share_value_cents
@@ -66,6 +66,8 @@ class Explainer:
         self._newest: dict[str, Mark | OptionMark] = {}
         self._base: dict[str, Mark | OptionMark] = {}
         """Marks that values are of."""
+        self._points: dict[str, Point] = {}
+        """Of the contracts' newest marks that were reckoned."""
         self._found: dict[tuple[str, str, str], Terms] = {}
 
     def take(self, record: Any) -> None:
@@ -107,7 +109,9 @@ class Explainer:
         self._base[symbol] = mark
         if not holders:
             return
-        share = between(base, mark) if isinstance(base, OptionMark) and isinstance(mark, OptionMark) else NOTHING
+        first = self._point(base) if isinstance(base, OptionMark) else None
+        last = self._point(mark) if isinstance(mark, OptionMark) else None
+        share = along(first, last) if first is not None and last is not None else NOTHING
         for strategy, held in holders:
             value = held.quantity * (_value(mark, held.multiplier) or 0)
             if base is None:
@@ -118,6 +122,15 @@ class Explainer:
                 size = held.quantity * held.multiplier
                 terms = closed(share.times(size), moved) if option else Terms(delta=moved)
             self._add(mark.event_ns, strategy, symbol, terms)
+
+    def _point(self, mark: OptionMark) -> Point | None:
+        known = self._points.get(mark.symbol)
+        if known is not None and known.mark is mark:
+            return known
+        found = point_of(mark)
+        if found is not None:
+            self._points[mark.symbol] = found
+        return found
 
     def _take_fill(self, fill: Fill) -> None:
         symbols = sorted({fill.symbol, *(leg.symbol for leg in fill.legs)})
