@@ -6,7 +6,7 @@ Greeks are those of the newest mark of each contract: delta_usd = delta x spot, 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ from aiots.book.reading import AccountLog, Entry
 from aiots.book.trail import cash_of, trails_of
 from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Verdict
+from streams.book.explain.fold import Explainer, Row, sums
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
 from streams.book.valuation import is_option, option_micro, share_value_cents, unit_cents
 from streams.options.contracts.clock import new_york_day
@@ -23,6 +24,11 @@ MINUTE_NS = 60_000_000_000
 BANDS = (0.8, 0.9, 0.95, 0.975, 1.025, 1.05, 1.1, 1.2)
 """Edges of strike over spot, by which strikes are put together."""
 GREEKS = ("delta_usd", "gamma_usd", "vega_usd", "theta_usd")
+
+EXPLAINED_BY: dict[str, Callable[[Row], str]] = {
+    "by_strategy": lambda row: row.strategy,
+    "by_symbol": lambda row: row.symbol,
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class DayFigures:
     rules: Counter[str] = field(default_factory=Counter)
     alerts: list[Any] = field(default_factory=list)
     cash_by_strategy: dict[str, int] = field(default_factory=dict)
+    explained: tuple[Row, ...] = ()
 
     @property
     def pnl_cents(self) -> int:
@@ -117,7 +124,7 @@ class _Fold:
 
 def day_of(log: AccountLog, day: date) -> DayFigures:
     """Return what a day came to. log: with marks. ValueError where the account had no mandate by then."""
-    fold, found = _Fold(), DayFigures(log.account, day)
+    fold, found, explainer = _Fold(), DayFigures(log.account, day), Explainer(log.account)
     before: Ledger | None = None
     for entry in log.entries:
         today = new_york_day(entry.event_ns) if entry.event_ns else None
@@ -126,6 +133,7 @@ def day_of(log: AccountLog, day: date) -> DayFigures:
         if today == day and before is None and fold.opened:
             before, found.equity_before_cents = fold.ledger, fold.equity()
         fold.take(entry.record)
+        explainer.take(entry.record)
         if today == day:
             _count(found, entry, fold)
     if not fold.opened:
@@ -139,6 +147,7 @@ def day_of(log: AccountLog, day: date) -> DayFigures:
     found.low_cents, found.high_cents = min(levels), max(levels)
     found.positions = [_held(fold, symbol) for symbol in sorted(fold.ledger.positions)]
     found.alerts = [alert for alert in log.alerts if new_york_day(alert.event_ns) == day]
+    found.explained = tuple(row for row in explainer.rows() if row.day == day.isoformat())
     _count_verdicts(found, (trail.verdicts for trail in trails_of(log, day).trails.values()))
     return found
 
@@ -234,6 +243,10 @@ def as_dict(found: DayFigures) -> dict[str, Any]:
         "shares_or_contracts": sum(fill.quantity for fill in found.fills),
         "bought": sum(fill.side is Side.BUY for fill in found.fills),
         "cash_by_strategy_usd": {name: cents / 100 for name, cents in sorted(found.cash_by_strategy.items())},
+        "explained_usd": {
+            name: {key: terms._asdict() for key, terms in sums(found.explained, by).items()}
+            for name, by in EXPLAINED_BY.items()
+        },
         "positions": [
             {
                 "symbol": held.symbol,

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiots.book.day import GREEKS, DayFigures
+from aiots.book.day import EXPLAINED_BY, GREEKS, DayFigures
 from aiots.book.trail import NEW_YORK, cash_of, clock
+from streams.book.explain.fold import sums
+from streams.book.explain.terms import Terms
 from streams.book.money import text_of
 
 if TYPE_CHECKING:
@@ -46,11 +48,25 @@ def page(found: DayFigures, world: str) -> str:
         tiles=tiles,
         charts=charts,
         greeks=GREEKS,
-        explained=(),
+        explained=explained(found),
         fills=[(fill, cash_of(fill)) for fill in found.fills[:FILLS_MAX]],
         more_fills=max(0, len(found.fills) - FILLS_MAX),
         touched=touched(found),
     )
+
+
+def explained(found: DayFigures) -> list[tuple[str, list[str], list[tuple[str, list[int]]], int]]:
+    """Return a table by strategy and one by symbol: name, terms that are not all 0, rows in cents, the whole."""
+    tables = []
+    for name, by in EXPLAINED_BY.items():
+        rows = sums(found.explained, by)
+        used = [term for term in Terms._fields if any(round(getattr(row, term) * 100) for row in rows.values())]
+        cents = [
+            (key, [*(round(getattr(row, term) * 100) for term in used), round(row.total * 100)])
+            for key, row in rows.items()
+        ]
+        tables.append((name.replace("_", " ").capitalize(), used, cents, sum(row[-1] for _, row in cents)))
+    return tables
 
 
 def touched(found: DayFigures) -> list[tuple[str, int, str]]:

@@ -1,8 +1,7 @@
 """What an instrument is valued at: one rule for sizing, risk and reports, in whole micro-dollars and cents.
 
 Shares: the last trade. Options: the middle of a good quote; the value at the surface's volatility where it is bad
-(BAD_BITS, or a side is missing); else what was known before; else the last trade of the day. Where nothing is known a
-position counts at its cost.
+(BAD_BITS, or a side is missing); else what was known before. Where nothing is known a position counts at its cost.
 """
 
 from typing import Protocol
@@ -25,8 +24,6 @@ class OptionPrices(Protocol):
     @property
     def ask(self) -> float: ...
     @property
-    def last(self) -> float: ...
-    @property
     def theoretical(self) -> float: ...
     @property
     def bits(self) -> int: ...
@@ -37,20 +34,30 @@ def is_option(symbol: str) -> bool:
     return len(symbol) == OPTION_CHARS
 
 
+def option_price(mark: OptionPrices) -> float:
+    """Return what a share of a contract is valued at by a mark alone, quote currency; NaN when it does not tell."""
+    if mark.bits & BAD_BITS == 0 and mark.bid == mark.bid and mark.ask == mark.ask:
+        return 0.5 * (mark.bid + mark.ask)
+    return mark.theoretical
+
+
 def option_micro(mark: OptionPrices, before_micro: int | None) -> int | None:
     """Return what a share of a contract is valued at, micro-dollars; None when unknown. before_micro: so far."""
     if mark.bits & BAD_BITS == 0 and mark.bid == mark.bid and mark.ask == mark.ask:
         return (micro_of(mark.bid) + micro_of(mark.ask)) // 2
     if mark.theoretical == mark.theoretical:
         return micro_of(mark.theoretical)
-    if before_micro is not None:
-        return before_micro
-    return micro_of(mark.last) if mark.last == mark.last else None
+    return before_micro
 
 
 def unit_cents(micro: int | None, multiplier: int) -> int | None:
     """Return what one contract is valued at, cents, to the nearest, half up; None when unknown."""
     return None if micro is None else (micro * multiplier + MICRO_PER_CENT // 2) // MICRO_PER_CENT
+
+
+def option_value_cents(mark: OptionPrices, multiplier: int) -> int | None:
+    """Return what one contract is valued at by a mark alone, cents; None when the mark does not tell."""
+    return unit_cents(option_micro(mark, None), multiplier)
 
 
 def share_value_cents(last: float) -> int | None:

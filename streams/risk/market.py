@@ -1,7 +1,6 @@
 """Markets as risk keeps them: what a share or contract is worth, how big it counts, and its greeks in dollars.
 
-Worth (equity): a share at its last trade. A contract at the middle of a good quote; at the surface's theoretical value
-where the quote is bad (BAD_BITS, or a side is missing), else at its last trade; what is unknown keeps what was known.
+Worth (equity): streams/book/valuation.py.
 Size (limits): a share's is the higher of last and ask; a contract's is |delta| x spot, and at least its ask.
 Greeks in micro-dollars a share of the contract, so that sums over positions are whole numbers and exact:
     delta: delta x spot      gamma: gamma x spot² / 100, for 1 % of spot      vega: vega / 100, for 1 % of volatility
@@ -17,11 +16,7 @@ from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import Mark, OptionMark
 from streams.book.ledger import Position
 from streams.book.money import MICRO_PER_CENT, MICRO_PER_DOLLAR, cents_nearest, cents_up, micro_of
-
-BAD_BITS = 1 | 2 | 4 | 16 | 64 | 128 | 512 | 1024 | 4096
-"""No bid, no ask, crossed, stale, wide, below intrinsic, vertical, width, suspicious: bits of streams.options.QuoteBits
-with which a middle is no value. The others are for information.
-"""
+from streams.book.valuation import is_option, option_micro, unit_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +61,6 @@ class Unit(NamedTuple):
     vega: int
 
 
-def is_option(symbol: str) -> bool:
-    """Return whether a symbol is an OSI symbol."""
-    return len(symbol) == 21
-
-
 @lru_cache(maxsize=8_192)
 def terms_of(symbol: str) -> OptionSymbol | None:
     """Return a contract's terms; None of what is no OSI symbol."""
@@ -100,14 +90,6 @@ def after_option_mark(market: OptionMarket | None, mark: OptionMark) -> OptionMa
     if market is not None and mark.event_ns < market.event_ns:
         return market
     bid, ask, spot = mark.bid, mark.ask, mark.spot
-    if mark.bits & BAD_BITS == 0 and bid == bid and ask == ask:
-        value: int | None = (micro_of(bid) + micro_of(ask)) // 2
-    elif mark.theoretical == mark.theoretical:
-        value = micro_of(mark.theoretical)
-    elif market is not None and market.value_micro is not None:
-        value = market.value_micro
-    else:
-        value = micro_of(mark.last) if mark.last == mark.last else None
     if mark.delta == mark.delta and spot == spot:
         delta: int | None = _signed(mark.delta * spot)
         gamma = _signed(mark.gamma * spot * spot / 100.0) if mark.gamma == mark.gamma else 0
@@ -120,7 +102,7 @@ def after_option_mark(market: OptionMarket | None, mark: OptionMark) -> OptionMa
         mark.event_ns,
         mark.underlying,
         mark.expiry_ns,
-        value,
+        option_micro(mark, None if market is None else market.value_micro),
         micro_of(bid) if bid == bid else None,
         micro_of(ask) if ask == ask else None,
         micro_of(spot) if spot == spot else None if market is None else market.spot_micro,
@@ -145,7 +127,7 @@ def unit_of(symbol: str, multiplier: int, market: Any) -> Unit | None:
         return Unit(
             market.underlying,
             True,
-            None if value is None else _cents(value * multiplier),
+            unit_cents(value, multiplier),
             -(-size // MICRO_PER_CENT),
             delta,
             market.gamma_micro * multiplier,
@@ -157,16 +139,12 @@ def unit_of(symbol: str, multiplier: int, market: Any) -> Unit | None:
     return _unknown_option(symbol, multiplier, None)
 
 
-def _cents(micro: int) -> int:
-    return (micro + MICRO_PER_CENT // 2) // MICRO_PER_CENT
-
-
 def _unknown_option(symbol: str, multiplier: int, market: OptionMarket | None) -> Unit | None:
     terms = terms_of(symbol)
     if terms is None:
         return None
     strike = terms.strike_mills * (MICRO_PER_DOLLAR // 1_000) * multiplier
-    value = None if market is None or market.value_micro is None else _cents(market.value_micro * multiplier)
+    value = None if market is None else unit_cents(market.value_micro, multiplier)
     underlying = terms.underlying if market is None else market.underlying
     return Unit(underlying, False, value, -(-strike // MICRO_PER_CENT), strike if terms.is_call else -strike, 0, 0)
 

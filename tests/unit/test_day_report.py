@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aiots.book.day import DayFigures, as_dict, band_of, day_of
-from aiots.book.page import page, touched
+from aiots.book.page import explained, page, touched
 from aiots.book.reading import log_of
 from schemas import wire
 from schemas.records import (
@@ -103,6 +103,18 @@ def test_the_curve_has_a_point_a_minute_of_marks() -> None:
     assert [(event_ns - at(0)) // 60_000_000_000 for event_ns, _ in found.curve] == [0, 2, 3]
     assert found.low_cents <= min(cents for _, cents in found.curve)
     assert found.high_cents == max(found.equity_cents, found.equity_before_cents, *(c for _, c in found.curve))
+
+
+def test_profit_and_loss_is_explained_to_the_cent() -> None:
+    """Terms by strategy and by symbol both add up to the day's change of equity."""
+    found = figures()
+    plain = as_dict(found)["explained_usd"]
+    for rows in plain.values():
+        assert sum(sum(terms.values()) for terms in rows.values()) == pytest.approx(found.pnl_cents / 100, abs=1e-9)
+    assert plain["by_symbol"]["SPY"]["delta"] == pytest.approx(5 * 1.0 + 15 * 1.0)
+    assert plain["by_symbol"]["SPY"]["dividends"] == pytest.approx(3.0)
+    by_strategy, by_symbol = explained(found)
+    assert by_strategy[3] == by_symbol[3] == found.pnl_cents
 
 
 def test_limits_alerts_and_what_happened_without_an_order() -> None:

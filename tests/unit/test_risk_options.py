@@ -18,8 +18,9 @@ from schemas.records import (
     Side,
     Transfer,
 )
+from streams.book.valuation import BAD_BITS
 from streams.options.hygiene.bits import QuoteBits
-from streams.risk.market import BAD_BITS, after_option_mark
+from streams.risk.market import after_option_mark
 from tests.orderpath_rig import NAN, at, fill
 from tests.risk_rig import CALL, EXPIRY_NS, HIGHER, judged, option, option_mark, started, sums_hold, vertical
 
@@ -37,12 +38,11 @@ def test_bad_bits_are_those_of_quotes() -> None:
         ({"bits": int(QuoteBits.PENNY)}, 2_000_000),
         ({"bits": int(QuoteBits.WIDE)}, 2_010_000),
         ({"bid": NAN}, 2_010_000),
-        ({"ask": NAN, "theoretical": NAN}, 2_050_000),
-        ({"ask": NAN, "theoretical": NAN, "last": NAN}, None),
+        ({"ask": NAN, "theoretical": NAN}, None),
     ],
 )
 def test_a_contract_is_worth_the_middle_of_a_good_quote(changes: dict[str, Any], value: int | None) -> None:
-    """Else the theoretical value, else the last trade; what is unknown keeps what was known."""
+    """Else the theoretical value; what is unknown keeps what was known."""
     assert after_option_mark(None, option_mark(**changes)).value_micro == value
     before = after_option_mark(None, option_mark(second=-1, bid=3.0, ask=3.2))
     kept = after_option_mark(before, option_mark(bid=NAN, theoretical=NAN, delta=NAN))
