@@ -7,7 +7,7 @@ import pytest
 from aiots.book.reading import AccountLog, log_of
 from aiots.book.trail import lines_of, trails_of
 from schemas import wire
-from schemas.records import Control, ControlAction, OrderIntent, Purpose
+from schemas.records import Approval, Control, ControlAction, Mode, OrderIntent, Purpose, StrategyMode
 from streams.signals import stage as signals
 from tests.orderpath_rig import Chain, frame, mandate, signal
 
@@ -71,6 +71,21 @@ def test_a_refused_order_names_its_rule() -> None:
     assert "REFUSE 0 of" in text
     assert "kill_switch: account is halted: lunch" in text
     assert found.controls[0][1] == halted
+
+
+def test_a_persons_answer_stands_in_the_story() -> None:
+    """An order that was parked, and approved."""
+    chain = Chain(NO_STRATEGIES)
+    chain.put("book", mandate(modes=(StrategyMode("", Mode.ASK),)))
+    chain.put("features", frame(second=1))
+    chain.put("signals", signal(second=1))
+    (parked,) = chain.of("orders", OrderIntent)
+    assert parked.parked
+    chain.put("book", Approval("paper", 0, parked.id, True, "looks good"))
+    chain.put("features", frame(second=2))
+    trail = trails_of(log_from(chain), DAY).trails[parked.id]
+    assert "person   approved: looks good" in "\n".join(lines_of(trail))
+    assert trail.fills[-1].quantity == parked.quantity
 
 
 @pytest.mark.parametrize("marks", [False, True])
