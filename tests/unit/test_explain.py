@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from schemas.records import LegFill, Mark, OptionMark, Settlement, SettlementKind, Side, Transfer
 from streams.book.explain.fold import explain, sums, underlying_name
-from streams.book.explain.option import YEAR_NS, between, carried, point_of
+from streams.book.explain.option import MICRO, YEAR_NS, between, carried, point_of
 from streams.book.explain.terms import NOTHING, Terms, closed
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
-from streams.book.valuation import option_price, option_value_cents, share_value_cents
+from streams.book.valuation import option_micro, share_value_cents, unit_cents
 from tests.orderpath_rig import NAN, at, fill, mark
 
 CALL = "SPY   131108C00100000"
@@ -49,7 +49,9 @@ def option(
 
 def value(one: OptionMark) -> float:
     """Return what a mark values a share at."""
-    return option_price(one)
+    micro = option_micro(one, None)
+    assert micro is not None
+    return micro / MICRO
 
 
 SIZES = {"spot": 105.0, "vol": 0.26, "rate": 0.025, "second": 86_400.0}
@@ -105,9 +107,9 @@ def test_a_dividend_that_goes_ex_moves_nothing() -> None:
 
 def test_what_is_not_known_moves_nothing() -> None:
     """Without spot and forward, or without a value, there is no point; with one of both there is."""
-    assert point_of(option(spot=100.0, forward=NAN)) is not None
+    assert point_of(option(spot=100.0, forward=NAN), 2 * MICRO) is not None
     assert between(replace(option(), spot=NAN, forward=NAN), option(1.0)) == NOTHING
-    assert between(option(), option(1.0, bid=NAN, ask=NAN, bits=1, theoretical=NAN)) == NOTHING
+    assert between(option(bid=NAN, ask=NAN, bits=1, theoretical=NAN), option(1.0)) == NOTHING
     by_forward = between(replace(option(), spot=NAN), replace(option(60.0, 100.5), spot=NAN))
     assert by_forward.delta == pytest.approx(between(option(), option(60.0, 100.5)).delta, rel=0.01)
 
@@ -169,7 +171,7 @@ def test_legs_have_their_own_spreads() -> None:
     combined = fill(symbol="SPY", quantity=3, price_cents=10_000, legs=legs, fee_cents=195)
     marks = [option(0.0), option(0.0, symbol=put)]
     found = sums(explain([*marks, combined], "paper"), lambda row: row.symbol)
-    worth = option_value_cents(marks[0], 100)
+    worth = unit_cents(option_micro(marks[0], None), 100)
     assert worth is not None
     assert found["SPY"] == Terms(fees=-1.95)
     assert found[CALL] == Terms(spread=3 * (worth - 30_000) / 100)
@@ -197,7 +199,7 @@ def test_an_exercise_gives_up_what_is_left_of_time() -> None:
     """Shares at the spot for the strike and the contract's value; shared among strategies by what they hold."""
     one = fill(symbol=CALL, multiplier=100, quantity=2, price_cents=500, strategy="a")
     log = [mark(second=0, price=104.0), option(0.0, 104.0), one]
-    worth = option_value_cents(option(0.0, 104.0), 100)
+    worth = unit_cents(option_micro(option(0.0, 104.0), None), 100)
     assert worth is not None
     (row,) = explain([*log, exercised()], "paper")
     assert row.terms.exercise == pytest.approx(2 * (400 - worth / 100))
@@ -281,7 +283,7 @@ def test_terms_and_the_unexplained_are_the_change_of_equity(drawn: list[tuple[st
         if isinstance(record, Settlement):
             ledger = apply_settlement(ledger, record)
         elif isinstance(record, OptionMark):
-            values[record.symbol] = option_value_cents(record, 100)
+            values[record.symbol] = unit_cents(option_micro(record, None), 100)
         elif isinstance(record, Mark):
             values[record.symbol] = share_value_cents(record.last)
         else:

@@ -16,14 +16,15 @@ equity, and the rows of a day sum to that of the day, to rounding of doubles. Ru
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.osi import underlying_of
 from schemas.records import Fill, Mark, OptionMark, Settlement, SettlementKind, Transfer
 from streams.book.explain.option import Point, along, point_of
 from streams.book.explain.terms import NOTHING, Terms, closed
 from streams.book.ledger import Ledger, apply_fill, apply_settlement
-from streams.book.valuation import is_option, option_value_cents, share_value_cents
+from streams.book.money import MICRO_PER_CENT
+from streams.book.valuation import is_option, option_micro, share_value_cents, unit_cents
 from streams.options.contracts.clock import new_york_day
 
 MINUTE_NS = 60_000_000_000
@@ -39,6 +40,13 @@ class Row:
     symbol: str
     underlying: str
     terms: Terms
+
+
+class Valued(NamedTuple):
+    """A mark and what one share is valued at by it, micro-dollars."""
+
+    mark: Mark | OptionMark
+    micro: int
 
 
 def explain(records: Iterable[Any], account: str, step_ns: int = MINUTE_NS) -> tuple[Row, ...]:
@@ -63,8 +71,8 @@ class Explainer:
     def __init__(self, account: str, step_ns: int = MINUTE_NS) -> None:
         self._account, self._step_ns = account, step_ns
         self._ledgers: dict[str, Ledger] = {}
-        self._newest: dict[str, Mark | OptionMark] = {}
-        self._base: dict[str, Mark | OptionMark] = {}
+        self._newest: dict[str, Valued] = {}
+        self._base: dict[str, Valued] = {}
         """Marks that values are of."""
         self._points: dict[str, Point] = {}
         """Of the contracts' newest marks that were reckoned."""
@@ -90,46 +98,48 @@ class Explainer:
 
     def _take_mark(self, mark: Mark | OptionMark) -> None:
         symbol, before = mark.symbol, self._newest.get(mark.symbol)
-        if _value(mark, 1) is None or (before is not None and mark.event_ns < before.event_ns):
+        micro = _micro(mark, before)
+        if micro is None or (before is not None and mark.event_ns < before.mark.event_ns):
             return
-        if before is not None and _day(mark.event_ns) != _day(before.event_ns):
+        if before is not None and _day(mark.event_ns) != _day(before.mark.event_ns):
             self._go_on(symbol)
-        self._newest[symbol] = mark
+        self._newest[symbol] = Valued(mark, micro)
         base = self._base.get(symbol)
-        if base is None or mark.event_ns - base.event_ns >= self._step_ns:
+        if base is None or mark.event_ns - base.mark.event_ns >= self._step_ns:
             self._go_on(symbol)
 
     def _go_on(self, symbol: str) -> None:
         """Explain what moved a symbol's positions from the mark that values are of to the newest."""
-        base, mark = self._base.get(symbol), self._newest.get(symbol)
-        if mark is None or mark is base:
+        base, newest = self._base.get(symbol), self._newest.get(symbol)
+        if newest is None or newest is base:
             return
         holders = [(name, ledger.positions[symbol]) for name, ledger in self._ledgers.items()
                    if symbol in ledger.positions]  # fmt: skip
-        self._base[symbol] = mark
+        self._base[symbol] = newest
         if not holders:
             return
-        first = self._point(base) if isinstance(base, OptionMark) else None
-        last = self._point(mark) if isinstance(mark, OptionMark) else None
+        first, last = self._point(base), self._point(newest)
         share = along(first, last) if first is not None and last is not None else NOTHING
         for strategy, held in holders:
-            value = held.quantity * (_value(mark, held.multiplier) or 0)
+            value = held.quantity * _cents(newest, held.multiplier)
             if base is None:
                 terms = Terms(spread=(value - held.cost_cents) / 100)
             else:
-                moved = (value - held.quantity * (_value(base, held.multiplier) or 0)) / 100
-                option = isinstance(mark, OptionMark)
+                moved = (value - held.quantity * _cents(base, held.multiplier)) / 100
                 size = held.quantity * held.multiplier
-                terms = closed(share.times(size), moved) if option else Terms(delta=moved)
-            self._add(mark.event_ns, strategy, symbol, terms)
+                terms = closed(share.times(size), moved) if is_option(symbol) else Terms(delta=moved)
+            self._add(newest.mark.event_ns, strategy, symbol, terms)
 
-    def _point(self, mark: OptionMark) -> Point | None:
-        known = self._points.get(mark.symbol)
-        if known is not None and known.mark is mark:
+    def _point(self, valued: Valued | None) -> Point | None:
+        """Return the point of a contract's mark; the newest is remembered, as the next way begins there."""
+        if valued is None or not isinstance(valued.mark, OptionMark):
+            return None
+        known = self._points.get(valued.mark.symbol)
+        if known is not None and known.mark is valued.mark:
             return known
-        found = point_of(mark)
+        found = point_of(valued.mark, valued.micro)
         if found is not None:
-            self._points[mark.symbol] = found
+            self._points[valued.mark.symbol] = found
         return found
 
     def _take_fill(self, fill: Fill) -> None:
@@ -193,19 +203,19 @@ class Explainer:
     def _carry_over(self, before: Ledger, after: Ledger, settlement: Settlement) -> None:
         """Take the newest mark of before a split for what it became, by the ratio of the sizes."""
         old, into = settlement.symbol, settlement.transfers[-1].symbol
-        mark, held, got = self._base.get(old), before.positions.get(old), after.positions.get(into)
-        if mark is None or held is None or got is None or (into != old and into in self._base):
+        base, held, got = self._base.get(old), before.positions.get(old), after.positions.get(into)
+        if base is None or held is None or got is None or (into != old and into in self._base):
             return
         ratio = (got.quantity * got.multiplier) / (held.quantity * held.multiplier)
-        self._base[into] = self._newest[into] = _scaled(replace(mark, symbol=into), ratio)
+        carried = Valued(_scaled(replace(base.mark, symbol=into), ratio), round(base.micro / ratio))
+        self._base[into] = self._newest[into] = carried
 
     def _equity(self, ledger: Ledger) -> int:
         """Return cash and positions at the values that they stand at, cents."""
         total = ledger.cash_cents
         for symbol, held in ledger.positions.items():
             base = self._base.get(symbol)
-            value = _value(base, held.multiplier) if base is not None else None
-            total += held.cost_cents if value is None else held.quantity * value
+            total += held.cost_cents if base is None else held.quantity * _cents(base, held.multiplier)
         return total
 
     def _add(self, event_ns: int, strategy: str, symbol: str, terms: Terms) -> None:
@@ -223,9 +233,17 @@ def _day(event_ns: int) -> str:
     return new_york_day(event_ns).isoformat()
 
 
-def _value(mark: Mark | OptionMark, multiplier: int) -> int | None:
-    """Return what one unit is valued at, cents; None when unknown."""
-    return option_value_cents(mark, multiplier) if isinstance(mark, OptionMark) else share_value_cents(mark.last)
+def _micro(mark: Mark | OptionMark, before: Valued | None) -> int | None:
+    """Return what a share is valued at, micro-dollars; None when unknown."""
+    if isinstance(mark, OptionMark):
+        return option_micro(mark, None if before is None else before.micro)
+    cents = share_value_cents(mark.last)
+    return None if cents is None else cents * MICRO_PER_CENT
+
+
+def _cents(valued: Valued, multiplier: int) -> int:
+    """Return what one unit is valued at, cents."""
+    return unit_cents(valued.micro, multiplier) or 0
 
 
 def _shared(amount: int, weights: Sequence[int]) -> list[int]:

@@ -29,12 +29,13 @@ from numpy.typing import NDArray
 from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import OptionMark
 from streams.book.explain.terms import NOTHING, Terms
-from streams.book.valuation import option_price
+from streams.book.valuation import option_micro
 from streams.numerics.special import log
 from streams.options.greeks import greeks
 from streams.options.implied import implied_volatility
 
 F64 = NDArray[np.float64]
+MICRO = 1_000_000
 YEAR_NS = 365 * 86_400 * 1_000_000_000
 PARTS = (1, 4, 16)
 LEFT_MAX = 0.002
@@ -54,9 +55,13 @@ class Point(NamedTuple):
     """Black's at the volatility: the value, where it tells one."""
 
 
-def point_of(mark: OptionMark) -> Point | None:
-    """Return the point of a mark; None where spot and forward, time or value are not known."""
-    contract, years, value = parse_osi(mark.symbol), (mark.expiry_ns - mark.event_ns) / YEAR_NS, option_price(mark)
+def point_of(mark: OptionMark, micro: int | None) -> Point | None:
+    """Return the point of a mark; None where spot and forward, time or value are not known.
+
+    micro: its value, micro-dollars a share.
+    """
+    contract, years = parse_osi(mark.symbol), (mark.expiry_ns - mark.event_ns) / YEAR_NS
+    value = micro / MICRO if micro is not None else float("nan")
     spot = mark.spot if mark.spot > 0 else mark.forward
     if not (isinstance(contract, OptionSymbol) and spot > 0 and years > 0 and value >= 0):
         return None
@@ -71,7 +76,8 @@ def point_of(mark: OptionMark) -> Point | None:
 
 def between(before: OptionMark, after: OptionMark) -> Terms:
     """Return what moved the value of one share of a contract, quote currency, nothing yet unexplained."""
-    first, last = point_of(before), point_of(after)
+    value = option_micro(before, None)
+    first, last = point_of(before, value), point_of(after, option_micro(after, value))
     return NOTHING if first is None or last is None else along(first, last)
 
 
