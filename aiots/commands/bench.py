@@ -22,6 +22,7 @@ SECTIONS = (
     "surface",
     "chain",
     "chain_truth",
+    "pretrade",
 )
 
 
@@ -59,7 +60,7 @@ def bench(
     say = Console(stderr=True, highlight=False).print
     context = Context(home, report, data_folder(), lambda text: say(f"[dim]{text}[/]"), quick, 1 if quick else rounds)
     try:
-        if any(not name.startswith(("pricing", "surface")) for name in wanted):  # these call no stage
+        if any(not name.startswith(("pricing", "surface", "pretrade")) for name in wanted):  # these call no stage
             load_kernels(context)
         for name in wanted:
             import_module(f"bench.{name}").run(context)

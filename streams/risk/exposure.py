@@ -8,8 +8,9 @@ those of all its legs together; its legs' symbols are limited one by one.
 from collections.abc import Mapping
 from typing import Any
 
+from streams.book.ledger import Position
 from streams.risk.account import Account, Part
-from streams.risk.market import Unit, held_unit, market_key, order_unit
+from streams.risk.market import Unit, held_unit, market_key, order_unit, unit_of
 
 Ends = tuple[int, int]
 """The least and greatest that fills can make of a signed measure, micro-dollars."""
@@ -25,6 +26,7 @@ class Worst:
     def __init__(self, account: Account, markets: Mapping[str, Any]) -> None:
         self.account, self.markets = account, markets
         self.orders: dict[str, list[int]] = {}
+        self._units: dict[tuple[str, int], Unit | None] = {}
         self.delta: dict[str, dict[str, list[int]]] = {}
         totals = [0, 0, 0]
         for underlying, strategies in account.sums.items():
@@ -37,16 +39,22 @@ class Worst:
         self.total, self.gamma, self.vega = ([value, value] for value in totals)
         for order in account.working.values():
             self._add(order.parts, order.quantity, order.reference_cents, order.strategy)
-        self.gross_cents = account.gross_cents + sum(
-            self.size_cents(symbol) - self._held_cents(symbol) for symbol in self.orders
-        )
+        self.gross_cents = account.gross_cents
+        for symbol in self.orders:
+            held, buys, sells, size = self.sides(symbol)
+            self.gross_cents += max(held + buys, sells - held) * size - self._held_cents(symbol)
 
     def _add(self, parts: tuple[Part, ...], quantity: int, reference_cents: int, strategy: str) -> None:
         by: dict[str, int] = {}
         gamma = vega = 0
-        for symbol, ratio, unit in self.units(parts, reference_cents):
-            moved = quantity * ratio
-            sums = self.orders.setdefault(symbol, [0, 0, 0, 0])
+        for part in parts:
+            symbol, unit = part.symbol, self._unit(part.symbol, part.multiplier)
+            if unit is None:
+                unit = order_unit(symbol, part.multiplier, reference_cents, self.markets)
+            moved = quantity * part.ratio
+            sums = self.orders.get(symbol)
+            if sums is None:
+                sums = self.orders[symbol] = [0, 0, 0, 0]
             sums[0 if moved > 0 else 1] += abs(moved)
             sums[2] = max(sums[2], reference_cents)
             sums[3] = max(sums[3], unit.size_cents)
@@ -81,8 +89,19 @@ class Worst:
         position = self.account.ledger.positions.get(symbol)
         if position is None:
             return 0, buys, sells, size
-        unit = held_unit(symbol, position, self.markets.get(market_key(symbol)))
+        unit = self._held_unit(symbol, position)
         return position.quantity, buys, sells, unit.size_cents if unit.known else max(reference, unit.size_cents)
+
+    def _unit(self, symbol: str, multiplier: int) -> Unit | None:
+        """Return one share or contract by its market, looked up once; None where no size is known."""
+        key = (symbol, multiplier)
+        if key not in self._units:
+            self._units[key] = unit_of(symbol, multiplier, self.markets.get(market_key(symbol)))
+        return self._units[key]
+
+    def _held_unit(self, symbol: str, position: Position) -> Unit:
+        unit = self._unit(symbol, position.multiplier)
+        return held_unit(symbol, position, None) if unit is None else unit
 
     def size_cents(self, symbol: str) -> int:
         """Return a symbol's size, cents."""
@@ -93,7 +112,7 @@ class Worst:
         position = self.account.ledger.positions.get(symbol)
         if position is None:
             return 0
-        return abs(position.quantity) * held_unit(symbol, position, self.markets.get(market_key(symbol))).size_cents
+        return abs(position.quantity) * self._held_unit(symbol, position).size_cents
 
     def underlying_ends(self, underlying: str) -> Ends:
         """Return the delta of an underlying's shares and options, of all strategies."""

@@ -119,7 +119,11 @@ def _duplicate(account: Account, intent: OrderIntent, parts: tuple[Part, ...], w
 
 
 def _day_trades(account: Account, parts: tuple[Part, ...]) -> int:
-    """Return the day trades of the last sessions if all that this one opened is closed in it, this order's with it."""
+    """Return the day trades of the last sessions if all that this one opened is closed in it, this order's with it;
+    0 where the mandate sets no limit.
+    """
+    if not account.mandate.day_trades_max:
+        return 0
     symbols = {symbol for symbol, one in account.traded.items() if one.fresh}
     for order in account.working.values():
         symbols.update(part.symbol for part in order.parts if _opens(account, part))

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.bench
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("section", ["analytics", "latency", "backtest", "recovery"])
+@pytest.mark.parametrize("section", ["analytics", "latency", "backtest", "recovery", "pretrade"])
 def test_section_runs(section: str, tmp_path: Path) -> None:
     """Each section gives figures; peers and Kafka's perf-test need the network and are run by `make bench`."""
     out = tmp_path / "bench.json"
