@@ -1,4 +1,4 @@
-"""How much of positions in a recorded chain is explained: half an hour, steps of a minute."""
+"""How much of positions in simulated and recorded chains is explained: a few minutes, every mark a minute apart."""
 
 from datetime import date
 from pathlib import Path
@@ -7,12 +7,28 @@ import numpy as np
 import pytest
 
 from connectors.sources.lean import open_lean
+from connectors.sources.sim import OptionParams, open_sim
+from streams.options.contracts.clock import SECOND_NS
 from tests.explained_days import explained, features_of, marks_of, shares
 from tests.lean_part import copy_part, copy_whole
 
-RECORDED_MAX = 0.05
+SIMULATED_MAX, RECORDED_MAX = 0.02, 0.05
+LEARNT_NS = 20 * SECOND_NS
 TEN = 600
 """Minutes of the day."""
+
+
+def test_a_simulated_chain_is_explained() -> None:
+    """At most 2 % of the terms' sizes is left at p90 of the contracts. In eight minutes the last tenth is deep in the
+    money: the noise of quotes below exercise is no volatility. (A sample of 30 position-days from two days of three
+    symbols, eight minutes each, left 0.6 % at p95.)
+    """
+    options = OptionParams(("AAPL",), expiries=2, strikes=6)
+    source = open_sim(3, symbols=("AAPL",), minutes=8, rate=8.0, options=options)
+    features = features_of([record.payload for record in source.records(1)], {"2020-01-01": options.interest})
+    found = shares(explained(marks_of(features), source.first_ns + LEARNT_NS))
+    assert found.size >= 10
+    assert float(np.quantile(found, 0.9)) <= SIMULATED_MAX
 
 
 def near(name: str) -> bool:
