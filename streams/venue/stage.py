@@ -52,12 +52,12 @@ def make(params: Params, partition: int, partitions: int) -> PureFold:
 def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     """Return what a record makes of orders, and what it changes."""
     turn = Turn(state, params)
-    if isinstance(record, Mark):
-        check_mark(record)
-        _on_quote(turn, record.symbol, quotes.of_shares(turn.quote(record.symbol), record))
-    elif isinstance(record, OptionMark):
-        check_option_mark(record)
-        _on_quote(turn, record.symbol, quotes.of_option(turn.quote(record.symbol), record))
+    if isinstance(record, Mark | OptionMark):
+        quote = _quoted(state, record)
+        if quote is not None and _is_quiet(state, record.symbol, quote.event_ns):
+            return life.after(state, record, Step({f"quote/{record.symbol}": quote}, ()), params)
+        if quote is not None:
+            _on_quote(turn, record.symbol, quote)
     elif isinstance(record, Verdict):
         accept(turn, record)
     elif isinstance(record, Fill):  # news of this venue's own making, on its way round
@@ -75,11 +75,26 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     return life.after(state, record, turn.step(), params)
 
 
+def _quoted(state: Mapping[str, Any], mark: Mark | OptionMark) -> Quote | None:
+    """Return the quote after a mark; None after one that is older than the newest, which is no news."""
+    before: Quote = state.get(f"quote/{mark.symbol}", quotes.UNKNOWN)
+    if isinstance(mark, Mark):
+        check_mark(mark)
+        return quotes.of_shares(before, mark) if mark.event_ns >= before.event_ns else None
+    check_option_mark(mark)
+    return quotes.of_option(before, mark) if mark.event_ns >= before.event_ns else None
+
+
+def _is_quiet(state: Mapping[str, Any], symbol: str, now_ns: int) -> bool:
+    """Return whether no order looks at an instrument and none is due: so it is with nearly every mark."""
+    desk: Desk | None = state.get("desk")
+    due = desk is not None and bool(desk.agenda) and desk.agenda[0][0] <= now_ns
+    return not due and state.get(f"book/{symbol}") is None
+
+
 def _on_quote(turn: Turn, symbol: str, quote: Quote) -> None:
-    """Let the orders that a newer quote concerns meet it; one that is older than the newest is no news."""
+    """Let the orders that a newer quote concerns meet it."""
     before = turn.quote(symbol)
-    if quote.event_ns < before.event_ns:
-        return
     turn.put(f"quote/{symbol}", quote)
     book: Book | None = turn.get(f"book/{symbol}")
     if book is not None and quote.expiry_ns != before.expiry_ns:

@@ -140,6 +140,11 @@ def test_nothing_fills_outside_the_quote(params: Params, steps: Steps) -> None:
     """Never better than the executable side, but at a limit whose turn in the queue has come, inside the quote; never
     against a limit; and together no more than the size shown.
     """
+    check_quotes(params, steps)
+
+
+def check_quotes(params: Params, steps: Steps) -> None:
+    """Assert the law of quotes."""
     records = inbox(steps)
     orders = {one.intent.id: one.intent for one in records if isinstance(one, Verdict)}
     told, _ = run(records, params)
@@ -206,6 +211,11 @@ def _check_indexes(state: dict[str, Any], working: set[str]) -> None:
 @given(params=PARAMS, steps=STEPS)
 def test_exits_never_sell_more_than_was_bought(params: Params, steps: Steps) -> None:
     """What both exits of a bracket fill, and one of them still may, is never more than its entry filled."""
+    check_exits(params, steps)
+
+
+def check_exits(params: Params, steps: Steps) -> None:
+    """Assert the law of exits."""
     told, state = run(inbox(steps), params)
     bought: dict[str, int] = {}
     left: dict[str, int] = {}
