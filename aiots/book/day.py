@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from aiots.book.reading import AccountLog, Entry
+from aiots.book.reading import AccountLog, Entry, date_of
 from aiots.book.trail import cash_of, trails_of
 from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Verdict
 from streams.book.explain.fold import Explainer, Row, sums
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
 from streams.book.valuation import is_option, option_micro, share_value_cents, unit_cents
-from streams.options.contracts.clock import new_york_day
 
 MINUTE_NS = 60_000_000_000
 BANDS = (0.8, 0.9, 0.95, 0.975, 1.025, 1.05, 1.1, 1.2)
@@ -127,7 +126,7 @@ def day_of(log: AccountLog, day: date) -> DayFigures:
     fold, found, explainer = _Fold(), DayFigures(log.account, day), Explainer(log.account)
     before: Ledger | None = None
     for entry in log.entries:
-        today = new_york_day(entry.event_ns) if entry.event_ns else None
+        today = date_of(entry.event_ns)
         if today is not None and today > day:
             break
         if today == day and before is None and fold.opened:
@@ -146,7 +145,7 @@ def day_of(log: AccountLog, day: date) -> DayFigures:
     levels = [found.equity_before_cents, found.equity_cents, *(cents for _, cents in found.curve)]
     found.low_cents, found.high_cents = min(levels), max(levels)
     found.positions = [_held(fold, symbol) for symbol in sorted(fold.ledger.positions)]
-    found.alerts = [alert for alert in log.alerts if new_york_day(alert.event_ns) == day]
+    found.alerts = [alert for alert in log.alerts if date_of(alert.event_ns) == day]
     found.explained = tuple(row for row in explainer.rows() if row.day == day.isoformat())
     _count_verdicts(found, (trail.verdicts for trail in trails_of(log, day).trails.values()))
     return found

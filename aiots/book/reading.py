@@ -46,8 +46,13 @@ class AccountLog:
 
     def days(self) -> list[date]:
         """Return the days of which something of the account is known, the earliest first."""
-        found = {new_york_day(one.event_ns) for one in self.entries if not _is_mark(one.record) and one.event_ns}
-        return sorted(found)
+        found = {date_of(one.event_ns) for one in self.entries if not _is_mark(one.record)}
+        return sorted(day for day in found if day is not None)
+
+
+def date_of(event_ns: int) -> date | None:
+    """Return New York's date of an instant; None of 0: before all."""
+    return new_york_day(event_ns) if event_ns else None
 
 
 def _is_mark(record: Any) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aiots.book.reading import AccountLog
+from aiots.book.reading import AccountLog, date_of
 from schemas.records import (
     Cancel,
     Control,
@@ -19,7 +19,6 @@ from schemas.records import (
     Verdict,
 )
 from streams.book.money import text_of
-from streams.options.contracts.clock import new_york_day
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -54,7 +53,7 @@ def trails_of(log: AccountLog, day: date) -> Day:
         record = entry.record
         if isinstance(record, Verdict):
             order_id = record.intent.id
-            if new_york_day(record.intent.event_ns) == day:
+            if date_of(record.intent.event_ns) == day:
                 trail = found.trails.get(order_id)
                 if trail is None:
                     idea = log.ideas.get(record.intent.signal_id)
@@ -68,9 +67,9 @@ def trails_of(log: AccountLog, day: date) -> Day:
             if record.order_id in found.trails:
                 found.trails[record.order_id].cancels.append(record)
         elif isinstance(record, Settlement):
-            if new_york_day(record.event_ns) == day:
+            if date_of(record.event_ns) == day:
                 found.settlements.append(record)
-        elif isinstance(record, Control) and new_york_day(entry.event_ns) == day:
+        elif isinstance(record, Control) and date_of(entry.event_ns) == day:
             found.controls.append((entry.event_ns, record))
     return found
 

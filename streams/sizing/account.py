@@ -8,7 +8,18 @@ reduces. What a person's orders opened has no bracket here: a person closes it.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.records import Fill, Mandate, Mode, OrderIntent, OrderOrigin, Purpose, Settlement, SettlementKind, Side
+from schemas.records import (
+    Fill,
+    Mandate,
+    Mode,
+    OrderIntent,
+    OrderOrigin,
+    OrderTicket,
+    Purpose,
+    Settlement,
+    SettlementKind,
+    Side,
+)
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, quantity_of
 from streams.sizing.market import Seen
 
@@ -37,9 +48,9 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account. holdings by symbol; working by order id; parked: orders that wait for a person, by id; no_trades by
-    reason. flatten: why all is to be closed, if so. peak_cents: highest equity, kept where drawdown_flatten is set.
-    hedged: shares that hedging bought (> 0) or sold, by underlying.
+    """One account. holdings by symbol; working by order id; parked: orders that wait for a person, by id; waiting:
+    tickets that wait for a mark; no_trades by reason. flatten: why all is to be closed, if so. peak_cents: highest
+    equity, kept where drawdown_flatten is set. hedged: shares that hedging bought (> 0) or sold, by underlying.
     """
 
     mandate: Mandate
@@ -49,6 +60,7 @@ class Account:
     holdings: dict[str, Holding] = field(default_factory=dict)
     working: dict[str, Working] = field(default_factory=dict)
     parked: dict[str, OrderIntent] = field(default_factory=dict)
+    waiting: tuple[OrderTicket, ...] = ()
     no_trades: dict[str, int] = field(default_factory=dict)
     flatten: str = ""
     peak_cents: int = 0

@@ -136,14 +136,17 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
         orders: list[OrderIntent] = []
         if before.parked:
             account = _without_late(account, mark.symbol, mark.event_ns)
+        if before.waiting:
+            account, orders = _marked(account, mark.symbol, _with(state, key, market))
         if before.ledger.positions and _watches(before):
-            account, orders = _acted(account, mark.symbol, mark.symbol, mark.event_ns, _with(state, key, market))
+            account, acts = _acted(account, mark.symbol, mark.symbol, mark.event_ns, _with(state, key, market))
+            orders += acts
         if holding is not None and not account.flatten and not accounts.is_working(account, mark.symbol):
             seen = Seen(mark.event_ns, mark.high, mark.low)
             purpose = holding.leaving or accounts.reason_to_leave(holding, seen, mark.event_ns)
             if purpose is not None:
                 account, order = leaving(account, mark.symbol, holding, purpose, market)
-                orders = [*orders, order]
+                orders.append(order)
         if account is not before:
             changed[f"account/{name}"] = account
             outputs += [_emit(order) for order in orders]
@@ -158,9 +161,14 @@ def _on_option_mark(state: Mapping[str, Any], mark: OptionMark) -> Step:
     outputs: list[Emit] = []
     for name in state.get("index", NONE).names:
         before: Account = state[f"account/{name}"]
-        if not (before.ledger.positions and _watches(before)):
-            continue
-        account, orders = _acted(before, mark.symbol, mark.underlying, mark.event_ns, _with(state, key, contract))
+        account = before
+        orders: list[OrderIntent] = []
+        if before.waiting:
+            account, orders = _marked(account, mark.symbol, _with(state, key, contract))
+        if before.ledger.positions and _watches(before):
+            now = _with(state, key, contract)
+            account, acts = _acted(account, mark.symbol, mark.underlying, mark.event_ns, now)
+            orders += acts
         if account is not before:
             changed[f"account/{name}"] = account
             outputs += [_emit(order) for order in orders]
@@ -194,7 +202,7 @@ def _acted(
 
 def _stopped(account: Account, reason: str) -> Account:
     """Return the account in its emergency stop: nothing waits for a person any more."""
-    return replace(account, halted=account.halted or reason, flatten=reason, parked={})
+    return replace(account, halted=account.halted or reason, flatten=reason, parked={}, waiting=())
 
 
 def _without_late(account: Account, symbol: str, event_ns: int) -> Account:
@@ -253,7 +261,22 @@ def _on_ticket(state: Mapping[str, Any], ticket: OrderTicket) -> Step:
     check_ticket(ticket)
     account = _account(state, "ticket", ticket.account)
     order = tickets.order_of(account, ticket, state)
+    if order is None:
+        return _step(replace(account, waiting=(*account.waiting, ticket)), ())
     return _step(accounts.with_order(account, order), (order,))
+
+
+def _marked(account: Account, symbol: str, state: Mapping[str, Any]) -> tuple[Account, list[OrderIntent]]:
+    """Return the account after a mark for which tickets of it may have waited, and their orders."""
+    left, orders = [], []
+    for ticket in account.waiting:
+        order = tickets.order_of(account, ticket, state) if symbol in tickets.instruments(ticket) else None
+        if order is None:
+            left.append(ticket)
+        else:
+            account = accounts.with_order(account, order)
+            orders.append(order)
+    return (replace(account, waiting=tuple(left)), orders) if orders else (account, [])
 
 
 def _on_approval(state: Mapping[str, Any], approval: Approval) -> Step:
@@ -263,12 +286,15 @@ def _on_approval(state: Mapping[str, Any], approval: Approval) -> Step:
 
 
 def _on_cancel(state: Mapping[str, Any], cancel: Cancel) -> Step:
-    """A parked order is dropped here; one that works is the venue's to cancel, and its Fill says so."""
+    """A parked order or a waiting ticket is dropped here; what works is the venue's to cancel, and its Fill says so."""
     check_cancel(cancel)
     account = _account(state, "cancel", cancel.account)
     for order_id in list(account.parked):
         if cancel.order_id in ("", order_id):
             account = accounts.without_trade(accounts.without_parked(account, order_id), "cancelled")
+    kept = tuple(ticket for ticket in account.waiting if cancel.order_id not in ("", ticket.id))
+    if len(kept) < len(account.waiting):
+        account = accounts.without_trade(replace(account, waiting=kept), "cancelled")
     return _step(account, ())
 
 

@@ -1,5 +1,6 @@
 """A person's orders: a ticket becomes an order as it stands, and a parked one is sent, or not, as its person says.
 
+A ticket waits until all that it trades has been marked: a contract is watched, and told of, only since it was ordered.
 A ticket is its person's doing: the mandate's modes are for strategies. Every limit holds for it all the same.
 """
 
@@ -17,10 +18,18 @@ from streams.sizing.quotes import executable_of, net_of, newest_ns
 STRATEGY = "by_hand"
 
 
-def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any]) -> OrderIntent:
-    """Return the order of a ticket. RecordError where neither a limit nor a mark tells what it may cost."""
-    symbols = tuple(leg.symbol for leg in ticket.legs) or (ticket.symbol,)
-    event_ns = ticket.event_ns or max(newest_ns(state, symbol) for symbol in (*symbols, ticket.symbol))
+def instruments(ticket: OrderTicket) -> tuple[str, ...]:
+    """Return what a ticket trades."""
+    return tuple(leg.symbol for leg in ticket.legs) or (ticket.symbol,)
+
+
+def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any]) -> OrderIntent | None:
+    """Return the order of a ticket; None while there is no mark of what it trades, or nothing to tell its price."""
+    marks = [newest_ns(state, symbol) for symbol in instruments(ticket)]
+    reference = _reference(ticket, state)
+    if not all(marks) or reference is None:
+        return None
+    event_ns = max(ticket.event_ns, *marks, newest_ns(state, ticket.symbol))
     purpose = Purpose.FLATTEN if _reduces(account, ticket) else Purpose.ENTRY
     return OrderIntent(
         id=intent_id(account.mandate.account, f"ticket/{ticket.id}", purpose, event_ns, account.orders),
@@ -32,7 +41,7 @@ def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any]) ->
         purpose=purpose,
         signal_id=ticket.id,
         strategy=STRATEGY,
-        reference=_reference(ticket, state),
+        reference=reference,
         stop=ticket.stop,
         target=ticket.target,
         expires_ns=NEVER_NS,
@@ -47,19 +56,13 @@ def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any]) ->
     )
 
 
-def _reference(ticket: OrderTicket, state: Mapping[str, Any]) -> float:
-    """Return what a share of it costs now, a combination's net; its limit where that is not known."""
+def _reference(ticket: OrderTicket, state: Mapping[str, Any]) -> float | None:
+    """Return what a share of it costs now, a combination's net; its limit where that is not known, else None."""
     price = net_of(state, ticket.legs) if ticket.legs else executable_of(state, ticket.symbol, ticket.side)
     if price == price and (price > 0 or ticket.legs):
         return price
     given = ticket.limit_cents or ticket.trigger_cents
-    if not given:
-        raise bad(
-            "ticket",
-            f"{ticket.kind} of {ticket.symbol} without a mark",
-            "given with a limit, or sent once a mark is there",
-        )
-    return given / 100
+    return given / 100 if given else None
 
 
 def _reduces(account: Account, ticket: OrderTicket) -> bool:

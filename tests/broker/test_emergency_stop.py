@@ -28,7 +28,7 @@ from streams.log.producer import LogProducer, client_name
 from streams.log.reader import read
 from tests.kills.processes import Pipeline, wait_until
 from tests.orderpath_rig import NAN, mandate, mark
-from tests.unit.test_sizing_book import CALL, option
+from tests.sizing_rig import CALL, option
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
 STAGES = ("sizing", "risk", "venue")

@@ -10,16 +10,13 @@ from schemas.records import (
     Cancel,
     Control,
     ControlAction,
-    Fill,
     Leg,
     LegFill,
     Mode,
-    OptionMark,
     OrderIntent,
     OrderKind,
     OrderOrigin,
     OrderStatus,
-    OrderTicket,
     Purpose,
     Record,
     Settlement,
@@ -29,101 +26,12 @@ from schemas.records import (
     TimeInForce,
     Transfer,
 )
-from streams.sizing import stage
-from streams.sizing.stage import Params
 from streams.stage import RecordError
-from tests.orderpath_rig import NAN, Stage, at, fill, mandate, mark, signal
+from tests.orderpath_rig import NAN, Stage, at, mark, signal
+from tests.sizing_rig import CALL, PUT, account_of, filled, holding_calls, option, started, ticket
 
-CALL, PUT = "SPY   131019C00100000", "SPY   131019P00095000"
 STOP = Control("paper", 0, ControlAction.HALT, "enough", flatten=True)
 RESUME = Control("paper", 0, ControlAction.RESUME, "again")
-
-
-def started(*records: Record, **changes: Any) -> Stage:
-    """Return sizing with one account."""
-    return Stage(stage.advance, Params(), mandate(**changes), *records)
-
-
-def option(contract: str = CALL, second: float = 1, bid: float = 2.0, **changes: Any) -> OptionMark:
-    """Return a mark of a contract of SPY, ten cents wide, delta a half."""
-    figures: dict[str, Any] = dict.fromkeys(
-        ("gamma", "vega", "theta", "rho", "vanna", "volga", "charm", "rate", "dividends"), 0.0
-    )
-    fields: dict[str, Any] = {
-        "symbol": contract,
-        "underlying": "SPY",
-        "event_ns": at(second),
-        "expiry_ns": at(864_000),
-        "bid": bid,
-        "ask": bid + 0.1,
-        "bid_size": 10,
-        "ask_size": 10,
-        "last": NAN,
-        "spot": 100.0,
-        "forward": 100.0,
-        "theoretical": bid + 0.05,
-        "iv": 0.2,
-        "delta": 0.5 if "C00" in contract else -0.3,
-        "bits": 0,
-        "quality": 1.0,
-        "surface_ns": at(1),
-    }
-    return OptionMark(**{**figures, **fields, **changes})
-
-
-def ticket(symbol: str = CALL, side: Side = Side.BUY, quantity: int = 2, **changes: Any) -> OrderTicket:
-    """Return a person's market order."""
-    fields: dict[str, Any] = {
-        "id": f"t{symbol}{side}",
-        "account": "paper",
-        "symbol": symbol,
-        "event_ns": 0,
-        "side": side,
-        "quantity": quantity,
-        "kind": OrderKind.MARKET,
-        "limit_cents": 0,
-        "trigger_cents": 0,
-        "time_in_force": TimeInForce.GTC,
-        "legs": (),
-        "multiplier": 100 if len(symbol) == 21 else 1,
-        "bracket": False,
-        "stop": NAN,
-        "target": NAN,
-        "reason": "a test",
-    }
-    return OrderTicket(**{**fields, **changes})
-
-
-def filled(order: OrderIntent, price_cents: int = 210, quantity: int | None = None, **changes: Any) -> Fill:
-    """Return the fill of an order."""
-    done = order.quantity if quantity is None else quantity
-    fields: dict[str, Any] = {
-        "symbol": order.symbol,
-        "event_ns": order.event_ns,
-        "purpose": order.purpose,
-        "signal_id": order.signal_id,
-        "strategy": order.strategy,
-        "stop": order.stop,
-        "target": order.target,
-        "expires_ns": order.expires_ns,
-        "multiplier": order.multiplier,
-        "origin": order.origin,
-        "id": f"f{order.id}{changes.get('remaining', 0)}",
-    }
-    return fill(order.id, order.side, done, price_cents, **{**fields, **changes})
-
-
-def account_of(run: Stage) -> Any:
-    """Return what sizing keeps of the account."""
-    return run.state["account/paper"]
-
-
-def holding_calls(**changes: Any) -> Stage:
-    """Return sizing that holds two calls that a person bought."""
-    run = started(mark(second=1), option(), **changes)
-    (order,) = run(ticket())
-    run(filled(order))
-    return run
 
 
 def test_a_ticket_becomes_an_order_as_it_stands() -> None:
@@ -177,13 +85,27 @@ def test_a_covered_call_is_priced_as_a_whole() -> None:
     assert order.reference == pytest.approx(9_801)
 
 
-def test_a_ticket_without_a_mark_needs_a_limit() -> None:
-    """The error says so; with a limit it goes on, and risk says what it thinks of it."""
+def test_a_ticket_waits_for_the_first_mark_of_all_it_trades() -> None:
+    """A contract is watched since it was ordered: its first mark sends the order; a cancel drops what waits."""
     run = started()
-    with pytest.raises(RecordError, match="given with a limit, or sent once a mark is there"):
-        run(ticket())
+    legs = (Leg(CALL, Side.BUY, 1, 100), Leg(PUT, Side.SELL, 1, 100))
+    for one in (ticket(), ticket("SPY", legs=legs, multiplier=1, id="both"), ticket(PUT, id="put")):
+        assert run(one) == []
+    (order,) = run(option())
+    assert (order.symbol, order.reference, order.event_ns) == (CALL, 2.1, at(1))
+    run(Cancel("paper", 0, "put", ""))
+    (both,) = run(option(PUT, second=2, bid=1.0))
+    assert (both.signal_id, both.event_ns) == ("both", at(2))
+    assert account_of(run).waiting == ()
+
+
+def test_a_market_order_waits_for_a_side_and_one_with_a_limit_does_not() -> None:
+    """Nobody asks for it: what it may cost is not known, except by its limit."""
+    run = started(option(ask=NAN))
+    assert run(ticket()) == []
     (order,) = run(ticket(kind=OrderKind.LIMIT, limit_cents=150))
     assert order.reference == 1.5
+    assert len(run(option(second=2))) == 1
 
 
 @pytest.mark.parametrize(
@@ -323,53 +245,6 @@ def test_a_fall_from_the_peak_flattens_where_the_mandate_says_so() -> None:
     assert (order.symbol, order.quantity, order.purpose) == (CALL, 2, Purpose.FLATTEN)
     assert "below its peak, limit 0.0010" in account_of(run).flatten
     assert account_of(run).halted == account_of(run).flatten
-
-
-def test_delta_beyond_the_band_is_hedged_to_nothing() -> None:
-    """Two calls of delta a half are a hundred shares; 10,000 USD of them are beyond a band of 5,000."""
-    run = holding_calls(hedge_band_usd=5_000.0)
-    (order,) = run(mark(second=2))
-    assert (order.symbol, order.side, order.quantity, order.origin) == ("SPY", Side.SELL, 100, OrderOrigin.HEDGE)
-    assert run(option(second=3)) == []
-    run(filled(order, 9_999))
-    assert (account_of(run).hedged, account_of(run).holdings) == ({"SPY": -100}, {})
-    assert run(mark(second=4)) == []
-    (more,) = run(option(second=5, delta=0.8))
-    assert (more.side, more.quantity) == (Side.SELL, 60)
-
-
-def test_a_hedge_acts_in_a_halt_and_goes_with_its_options() -> None:
-    """It only reduces delta; once the calls are gone its own shares are bought back, and no other's."""
-    run = holding_calls(hedge_band_usd=5_000.0)
-    run(Control("paper", 0, ControlAction.HALT, "x"))
-    (order,) = run(mark(second=2))
-    run(filled(order, 9_999))
-    (own,) = run(ticket("SPY", quantity=7))
-    run(filled(own, 10_001))
-    (close,) = run(ticket(side=Side.SELL))
-    run(filled(close, 200))
-    (back,) = run(mark(second=3))
-    assert (back.side, back.quantity, back.origin) == (Side.BUY, 100, OrderOrigin.HEDGE)
-
-
-def test_a_signals_shares_are_not_hedged() -> None:
-    """They are its own risk, under its own bracket; its exit leaves the hedge alone."""
-    run = holding_calls(hedge_band_usd=5_000.0)
-    (entry,) = run(signal(second=1))
-    run(filled(entry, 10_001))
-    (order,) = run(mark(second=2))
-    assert order.quantity == 100
-    run(filled(order, 9_999))
-    assert account_of(run).holdings["SPY"].quantity == entry.quantity
-    (leave,) = run(mark(second=3, price=98.0))
-    assert (leave.purpose, leave.quantity) == (Purpose.STOP, entry.quantity)
-
-
-def test_unknown_deltas_are_not_hedged() -> None:
-    """One contract without a delta, or without a mark, and nothing is known of the whole."""
-    run = holding_calls(hedge_band_usd=1.0)
-    run(option(second=2, delta=NAN))
-    assert run(mark(second=2)) == []
 
 
 def test_a_split_moves_the_bracket_with_the_shares() -> None:
