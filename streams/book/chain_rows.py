@@ -23,6 +23,8 @@ FLOATS = (
 )  # fmt: skip
 """Columns of Row.floats, in the order of the frame's."""
 COUNTS = ("expiry_ns", "bid_size", "ask_size", "bits")
+ROWS_MAX = 16
+"""More rows are taken faster from the whole frame, decoded."""
 _SPAN = 1 + LENGTH
 _COLUMNS = (
     ("expiry_ns", "bid", "ask", "bid_size", "ask_size", "last", "volume", "open_interest", "age_ms", "bits", "quality"),
@@ -63,13 +65,10 @@ def rows_of(frame: ChainFrame, watched: Container[str]) -> ChainRows:
     found = [(at, name) for at, name in enumerate(frame.contracts) if name in watched]
     if found and any(len(column) != count for column in columns.values()):
         raise bad("columns of the frame", [len(column) for column in columns.values()], f"of {count} contracts")
-    rows = {
-        name: Row(
-            tuple([float(columns[of][at]) for of in FLOATS]),
-            tuple([int(columns[of][at]) for of in COUNTS]),
-        )
-        for at, name in found
-    }
+    at = [number for number, _ in found]
+    floats = zip(*[columns[of][at].tolist() for of in FLOATS], strict=True)
+    counts = zip(*[columns[of][at].tolist() for of in COUNTS], strict=True)
+    rows = {name: Row(*both) for (_, name), both in zip(found, zip(floats, counts, strict=True), strict=True)}
     return ChainRows(frame.symbol, frame.event_ns, frame.spot, rows, frame.contracts if frame.whole else None)
 
 
@@ -102,6 +101,8 @@ def _read(payload: bytes, watched: Container[str]) -> ChainRows:
     names = [text[begin : begin + LENGTH] for begin in range(1, len(text), _SPAN)]
     at = [number for number, name in enumerate(names) if name in watched]
     rows = {}
+    if len(at) > ROWS_MAX:
+        raise _Unusual
     if at:
         found = _columns(payload, pos + len(block) + 1, count, payload[head:pos], at)
         floats = zip(*[found[name] for name in FLOATS], strict=True)
