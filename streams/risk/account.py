@@ -64,11 +64,19 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Margin:
+    """What an underlying's positions and working orders need, cents (margins.py)."""
+
+    initial_cents: int
+    maintenance_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account. working by order id. day: number of the session day, -1 before the first. alerted: what was told.
 
     held, worth_cents, gross_cents, sums: see holdings.py. sessions: the last five, oldest first. traded: what was
-    opened in the newest, by symbol. soft_ns: when soft limits were looked at last.
+    opened in the newest, by symbol. soft_ns: when soft limits were looked at last. margins: by underlying.
     """
 
     mandate: Mandate
@@ -88,6 +96,7 @@ class Account:
     sessions: tuple[Session, ...] = ()
     traded: dict[str, Traded] = field(default_factory=dict)
     soft_ns: int = 0
+    margins: dict[str, Margin] = field(default_factory=dict)
 
     @property
     def equity_cents(self) -> int:

@@ -7,6 +7,7 @@ from streams.risk import day_trades
 from streams.risk.account import Account, Part, view_of
 from streams.risk.exposure import Ends, Worst, size_of
 from streams.risk.limit import Band, Bands, Exposed, OrderView
+from streams.risk.margins import Needs
 from streams.risk.market import Unit
 from streams.risk.params import OTHER_SECTOR, Params
 from streams.risk.rules import RULES
@@ -59,6 +60,7 @@ def view_order(worst: Worst, intent: OrderIntent, parts: tuple[Part, ...], reduc
         day_trades=_day_trades(account, parts),
         hedging=_hedging(intent, bands.underlying, opening),
         pattern_equity_cents=params.pattern_equity_usd * 100,
+        needs=Needs(account, intent, parts, reducing, markets, params.margin_rules),
     )
 
 

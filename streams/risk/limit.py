@@ -108,7 +108,7 @@ class OrderView:
     duplicate: id of a working order that this one repeats. day_trades: those of the last sessions, with those that what
     was opened in this one may still become, and the order's. hedging: opening units that only bring the
     underlying's delta nearer to nothing, where the order is a hedge. pattern_equity_cents: equity from which day trades
-    are free.
+    are free. needs: what margin the account needs with so many of the opening units (streams.risk.margins.Need).
     """
 
     account: AccountView
@@ -129,6 +129,7 @@ class OrderView:
     day_trades: int = 0
     hedging: int = 0
     pattern_equity_cents: int = 0
+    needs: Callable[[int], Any] | None = None
 
 
 class Objection(NamedTuple):

@@ -39,7 +39,7 @@ from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
-from streams.risk import day_trades, holdings, soft
+from streams.risk import day_trades, holdings, margins, soft
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
 from streams.risk.judge import figures_of, judged, reducing_units, view_order
@@ -117,6 +117,9 @@ def _marked(state: Mapping[str, Any], mark: Mark | OptionMark, before: Any, afte
                 now = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
                 account, alerts = _softly(account, now, params)
                 outputs += alerts
+        if isinstance(mark, Mark):
+            markets: Mapping[str, Any] = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
+            account = margins.at_mark(account, symbol, markets, params.margin_rules)
         if account.now_ns - account.report_ns >= params.report_interval_s * SECOND_NS:
             account, emit = _reported(account, ChainMap({key: after}, state))  # type: ignore[arg-type]  # only read
             outputs.append(emit)
@@ -180,8 +183,10 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
         return Step({f"account/{intent.account}": account}, (Emit(RISK, intent.account, alert),))
     if quantity:
         account = accounts.with_order(account, intent, parts, quantity)
+        account = margins.remargined(account, (part.symbol for part in parts), state, params.margin_rules)
         order = account.working[intent.id]
         worst.approve(account, parts, quantity, order.reference_cents, order.strategy)
+    margin, left = margins.power_of(account, params.margin_rules)
     verdict = Verdict(
         intent=intent,
         event_ns=intent.event_ns,
@@ -192,6 +197,8 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
         equity_cents=account.equity_cents,
         gross_notional_usd=dollars_of(worst.gross_cents),
         figures=figures,
+        margin_cents=margin,
+        buying_power_cents=left.available_cents,
     )
     return Step({f"account/{intent.account}": account}, (Emit(VERDICTS, intent.account, verdict),))
 
@@ -217,14 +224,17 @@ def _on_fill(state: Mapping[str, Any], fill: Fill, params: Params) -> Step:
     check_fill(fill)
     account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns)
     account = accounts.after_answer(account, fill)
+    symbols = {fill.symbol, *(leg.symbol for leg in fill.legs)}
     if not fill.quantity:
+        account = margins.remargined(account, symbols, state, params.margin_rules)
         return Step({f"account/{fill.account}": account}, ())
     moves = []
     for leg in fill.legs or (fill,):
         signed = leg.quantity if leg.side is Side.BUY else -leg.quantity
         moves.append((leg.symbol, quantity_of(account.ledger, leg.symbol), signed))
     account = _traded(account, moves)
-    return _moved(state, holdings.filled(account, fill, state), params)
+    account = holdings.filled(account, fill, state)
+    return _moved(state, margins.remargined(account, symbols, state, params.margin_rules), params)
 
 
 def _traded(account: Account, moves: list[tuple[str, int, int]]) -> Account:
@@ -239,7 +249,9 @@ def _traded(account: Account, moves: list[tuple[str, int, int]]) -> Account:
 def _on_settlement(state: Mapping[str, Any], settlement: Settlement, params: Params) -> Step:
     check_settlement(settlement)
     account = accounts.at_time(_account(state, "settlement", settlement.account), settlement.event_ns)
-    return _moved(state, holdings.settled(account, settlement, state), params)
+    symbols = {settlement.symbol, *(one.symbol for one in settlement.transfers)}
+    account = holdings.settled(account, settlement, state)
+    return _moved(state, margins.remargined(account, symbols, state, params.margin_rules), params)
 
 
 def _moved(state: Mapping[str, Any], account: Account, params: Params) -> Step:

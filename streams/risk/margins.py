@@ -1,0 +1,148 @@
+"""An account's margin as risk keeps it: by underlying, so that an order or a mark reckons one underlying anew.
+
+`Account.margins` holds what each underlying's positions and working orders need at its last mark or change
+(streams/risk/margin). It is reckoned anew for an underlying at each of its marks (one a second), and at each approval,
+answer, fill and settlement in it; a contract's own marks wait for the underlying's next one. An order is judged at the
+marks of now: the need of its own underlyings is reckoned with it, that of the others is as kept.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, NamedTuple
+
+from schemas.records import MarginKind, OrderIntent, OrderKind, Side
+from streams.book.money import MICRO_PER_CENT
+from streams.risk.account import Account, Margin, Part, Working, with_order
+from streams.risk.margin.contract import Order, OrderLeg, ticker_of
+from streams.risk.margin.requirement import Power, of_underlying, orders_by_underlying, power
+from streams.risk.margin.rules import MarginRow, MarginRules
+from streams.risk.market import Market, OptionMarket, market_key
+
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+LIMITED = (OrderKind.LIMIT, OrderKind.STOP_LIMIT)
+
+
+class Need(NamedTuple):
+    """What an account needs, cents. margins: by underlying. forbidden: what its kind may not hold, and why."""
+
+    initial_cents: int
+    maintenance_cents: int
+    margins: dict[str, Margin]
+    forbidden: tuple[str, ...]
+
+
+def row_of(rules: MarginRules, account: Account) -> MarginRow:
+    """Return the rates of the account's session day."""
+    return rules.at(date.fromordinal(EPOCH_ORDINAL + max(0, account.day)))
+
+
+def kind_of(account: Account, row: MarginRow) -> MarginKind:
+    """Return the kind of account by whose rules it is held: a cash account's where its equity is below the least."""
+    poor = account.equity_cents < row.equity_least_cents
+    return MarginKind.CASH if poor else account.mandate.margin
+
+
+def order_of(working: Working, quantity: int) -> Order:
+    """Return so many units of a working order: at its limit, else at its reference where it is of one symbol."""
+    legs = tuple(OrderLeg(part.symbol, part.ratio, part.multiplier) for part in working.parts)
+    sign = 1 if working.side is Side.BUY else -1
+    limited, single = working.kind in LIMITED, len(legs) == 1
+    cents = working.limit_cents if limited else working.reference_cents
+    cost = sign * cents * (legs[0].multiplier if single else 1)
+    return Order(legs, quantity, cost if limited or (single and cents) else None)
+
+
+def remargined(account: Account, symbols: Iterable[str], markets: Mapping[str, Any], rules: MarginRules) -> Account:
+    """Return the account with the margin of these symbols' underlyings reckoned anew."""
+    row = row_of(rules, account)
+    return replace(account, margins=_need(account, _orders(account), symbols, markets, row).margins)
+
+
+def at_mark(account: Account, symbol: str, markets: Mapping[str, Any], rules: MarginRules) -> Account:
+    """Return the account after an underlying's mark."""
+    return remargined(account, (symbol,), markets, rules) if symbol in account.margins else account
+
+
+def power_of(account: Account, rules: MarginRules) -> tuple[int, Power]:
+    """Return the initial requirement as kept, cents, and what equity leaves."""
+    initial = sum(one.initial_cents for one in account.margins.values())
+    maintenance = sum(one.maintenance_cents for one in account.margins.values())
+    row = row_of(rules, account)
+    return initial, power(account.equity_cents, initial, maintenance, row, account.mandate.margin)
+
+
+class Needs:
+    """What an account needs with an order's reducing part and so many of its opening units; each reckoned once."""
+
+    def __init__(
+        self,
+        account: Account,
+        intent: OrderIntent,
+        parts: tuple[Part, ...],
+        reducing: int,
+        markets: Mapping[str, Any],
+        rules: MarginRules,
+    ) -> None:
+        self._account, self._parts, self._reducing, self._markets = account, parts, reducing, markets
+        self._working = with_order(account, intent, parts, intent.quantity).working[intent.id]
+        self._found: dict[int, Need] = {}
+        self._row = row_of(rules, account)
+
+    def __call__(self, units: int) -> Need:
+        """Return the need with the reducing part and so many opening units."""
+        if units not in self._found:
+            orders, quantity = _orders(self._account), self._reducing + units
+            if quantity:
+                orders.append(order_of(self._working, quantity))
+            symbols = [part.symbol for part in self._parts]
+            self._found[units] = _need(self._account, orders, symbols, self._markets, self._row)
+        return self._found[units]
+
+
+def _need(
+    account: Account, orders: Iterable[Order], symbols: Iterable[str], markets: Mapping[str, Any], row: MarginRow
+) -> Need:
+    """Return the need with these orders under way; underlyings of other symbols are as kept."""
+    margins = dict(account.margins)
+    forbidden: list[str] = []
+    by_ticker = orders_by_underlying(orders)
+    for ticker in sorted({ticker_of(symbol) for symbol in symbols}):
+        margins.pop(ticker, None)
+        mine = by_ticker.get(ticker, [])
+        held = {symbol: one for symbol, one in account.ledger.positions.items() if ticker_of(symbol) == ticker}
+        if held or mine:
+            prices = prices_of(ticker, {*held, *(leg.symbol for order in mine for leg in order.legs)}, markets)
+            found = of_underlying(ticker, held, prices, mine, row, kind_of(account, row))
+            margins[ticker] = Margin(found.initial_cents, found.maintenance_cents)
+            forbidden += found.forbidden
+    kept = margins.values()
+    initial, maintenance = sum(one.initial_cents for one in kept), sum(one.maintenance_cents for one in kept)
+    return Need(initial, maintenance, margins, tuple(forbidden))
+
+
+def _orders(account: Account) -> list[Order]:
+    return [order_of(one, one.quantity) for one in account.working.values()]
+
+
+def prices_of(ticker: str, symbols: Iterable[str], markets: Mapping[str, Any]) -> dict[str, int]:
+    """Return known prices, cents a share: of symbols, and of the underlying by its mark or by an option's."""
+    found: dict[str, int] = {}
+    spots = []
+    for symbol in symbols:
+        market = markets.get(market_key(symbol))
+        if isinstance(market, OptionMarket):
+            if market.value_micro is not None:
+                found[symbol] = _cents(market.value_micro)
+            if market.spot_micro is not None:
+                spots.append((market.event_ns, market.spot_micro))
+    market = markets.get(market_key(ticker))
+    if isinstance(market, Market) and market.value_cents is not None:
+        found[ticker] = market.value_cents
+    elif spots:
+        found[ticker] = _cents(max(spots)[1])
+    return found
+
+
+def _cents(micro: int) -> int:
+    return (micro + MICRO_PER_CENT // 2) // MICRO_PER_CENT
