@@ -33,8 +33,9 @@ from schemas.records import (
     Verdict,
 )
 from schemas.topics import PASSED_ON
+from streams.book import radar
 from streams.book.checks import check_fill, check_intent, check_mandate, check_mark, check_option_mark, check_settlement
-from streams.book.ledger import quantity_of
+from streams.book.ledger import Ledger, quantity_of
 from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
@@ -63,7 +64,7 @@ class Index:
     names: tuple[str, ...]
 
 
-STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "option": OptionMarket}
+STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "option": OptionMarket, **radar.STATE}
 NONE = Index(())
 
 
@@ -81,7 +82,8 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     if isinstance(record, OptionMark):
         check_option_mark(record)
         before = state.get(market_key(record.symbol))
-        return _marked(state, record, before, after_option_mark(before, record), params)
+        step = _marked(state, record, before, after_option_mark(before, record), params)
+        return radar.after(state, record, step, _ledgers(state))
     if isinstance(record, OrderIntent):
         return _on_intent(state, record, params)
     if isinstance(record, Fill):
@@ -89,7 +91,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     if isinstance(record, Settlement):
         return _on_settlement(state, record, params)
     if isinstance(record, MarketEvent):
-        return _on_event(state, record)
+        return radar.after(state, record, _on_event(state, record), ())
     if isinstance(record, Control):
         return _on_control(state, record)
     if isinstance(record, Mandate):
@@ -306,6 +308,10 @@ def _on_mandate(state: Mapping[str, Any], mandate: Mandate) -> Step:
         changed["index"] = Index(tuple(sorted((*state.get("index", NONE).names, mandate.account))))
     changed[key], emit = _reported(account, state)
     return Step(changed, (emit,))
+
+
+def _ledgers(state: Mapping[str, Any]) -> list[tuple[str, Ledger]]:
+    return [(name, state[f"account/{name}"].ledger) for name in state.get("index", NONE).names]
 
 
 def _account(state: Mapping[str, Any], what: str, name: str) -> Account:

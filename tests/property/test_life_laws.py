@@ -1,5 +1,5 @@
 """Laws of positions' lives: over a thousand random days of fills, exercises, assignments, dividends and splits cash and
-positions reconcile to the cent, and sizing holds what the venue holds.
+positions reconcile to the cent, and sizing and risk hold what the venue holds.
 """
 
 import random
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from schemas.records import Fill, LegFill, Record, Settlement, SettlementKind, Side, Transfer
 from streams.book.ledger import Ledger, apply_fill, apply_settlement
 from streams.book.settle_terms import underlying
+from streams.risk import stage as risk
 from streams.sizing import stage as sizing
 from streams.venue.life import Params
 from tests.life_rig import (
@@ -154,7 +155,8 @@ class Sums:
 def test_a_thousand_days_reconcile_to_the_cent(seed: int) -> None:
     """Four times 250 sessions; every kind of event happens; in the end all is closed, and all is realised."""
     life = Life(Params(pin_seed=seed), mandate(capital_cents=CAPITAL_CENTS))
-    market, sums, sized = Days(seed), Sums(), Stage(sizing.advance, sizing.Params(), mandate())
+    market, sums, start = Days(seed), Sums(), mandate(capital_cents=CAPITAL_CENTS)
+    sized, risked = Stage(sizing.advance, sizing.Params(), start), Stage(risk.advance, risk.Params(), start)
     day, last, told = START, START, 0
     for _ in range(250):
         for record in market.day(day, life):
@@ -162,13 +164,14 @@ def test_a_thousand_days_reconcile_to_the_cent(seed: int) -> None:
             for one in life.told[told:]:
                 sums.add(one)
                 sized(one)
+                risked(one)
             told = len(life.told)
             sums.check(life.ledger)
         # Holidays come too: what they would have told is told with the next session.
         last, day = day, day + timedelta(days=3 if day.weekday() == 4 else 1)
         if market.draw.random() < 0.03:
             day += timedelta(days=3 if day.weekday() == 4 else 1)
-    assert sized.state["account/paper"].ledger == life.ledger
+    assert sized.state["account/paper"].ledger == risked.state["account/paper"].ledger == life.ledger
     assert set(sums.kinds) == {"fill", *SettlementKind}
     for symbol, position in life.ledger.positions.items():
         life(bought(symbol, -position.quantity, 100, last, multiplier=position.multiplier))
