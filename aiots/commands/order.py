@@ -1,12 +1,15 @@
 """`aiots order`: a person's orders to an account, written into its inbox (topic `book`)."""
 
 import secrets
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aiots.config import Config, load_config
 from aiots.console import WorldOption, fail
+
+if TYPE_CHECKING:
+    from schemas.records import OrderTicket, Watch
 
 Account = Annotated[str, typer.Argument(help="Name of the account.")]
 Order = Annotated[str, typer.Argument(help="The order's id, 16 hex digits.")]
@@ -36,22 +39,41 @@ def register(app: typer.Typer) -> None:
     app.add_typer(order, name="order")
 
 
+Text = Annotated[str, typer.Argument(metavar="ORDER", help="The order; see `aiots order send --help`.")]
+Trigger = Annotated[str, typer.Option(help="Stop order: works once the price has reached this, dollars.")]
+Day = Annotated[bool, typer.Option("--day", help="Until the session's close; else until cancelled.")]
+Bracket = Annotated[bool, typer.Option("--bracket", help="Once filled, work exits at --target and --stop.")]
+Target = Annotated[float, typer.Option(help="Take the profit at this price.")]
+Stop = Annotated[float, typer.Option(help="Stop the loss at this price.")]
+NONE = float("nan")
+
+
 def send(
     account: Account,
-    text: Annotated[str, typer.Argument(metavar="ORDER", help="The order; see above.")],
-    trigger: Annotated[str, typer.Option(help="Stop order: works once the price has reached this, dollars.")] = "",
-    day: Annotated[bool, typer.Option("--day", help="Until the session's close; else until cancelled.")] = False,
-    bracket: Annotated[bool, typer.Option("--bracket", help="Once filled, work exits at --target and --stop.")] = False,
-    target: Annotated[float, typer.Option(help="Take the profit at this price.")] = float("nan"),
-    stop: Annotated[float, typer.Option(help="Stop the loss at this price.")] = float("nan"),
+    text: Text,
+    trigger: Trigger = "",
+    day: Day = False,
+    bracket: Bracket = False,
+    target: Target = NONE,
+    stop: Stop = NONE,
     reason: Reason = "",
     world: WorldOption = None,
 ) -> None:
     from aiots.commands.control import publish
+
+    config = _config(account, world)
+    ticket, watches = ticket_of(account, text, trigger, day, bracket, target, stop, reason)
+    *_, place = publish(config.kafka, config.world, config.partitions, [*watches, ticket])
+    typer.echo(f"ticket {ticket.id} of {account}: {place}")
+
+
+def ticket_of(
+    account: str, text: str, trigger: str, day: bool, bracket: bool, target: float, stop: float, reason: str
+) -> "tuple[OrderTicket, list[Watch]]":
+    """Return the ticket of what was asked for, and what has to be watched for it; ends the command where it is none."""
     from aiots.order_text import cents_of, parse_order
     from schemas.records import OrderKind, OrderTicket, TimeInForce, Watch
 
-    config = _config(account, world)
     try:
         asked = parse_order(text)
         trigger_cents = cents_of(trigger, "trigger") if trigger else 0
@@ -78,9 +100,7 @@ def send(
         target=target,
         reason=reason,
     )
-    watches = [Watch(underlying, contract, 0) for contract, underlying in asked.contracts]
-    *_, place = publish(config.kafka, config.world, config.partitions, [*watches, ticket])
-    typer.echo(f"ticket {ticket.id} of {account}: {place}")
+    return ticket, [Watch(underlying, contract, 0) for contract, underlying in asked.contracts]
 
 
 def cancel(
