@@ -134,12 +134,40 @@ def view_of(account: Account) -> AccountView:
     return AccountView(account.mandate, equity_now, account.peak_cents, account.day_open_cents, account.halted)
 
 
-def at_time(account: Account, event_ns: int) -> Account:
-    """Return the account at an instant: a new session day opens with the equity before what happens now."""
+def at_day(account: Account, event_ns: int) -> Account:
+    """Return the account in the session day of an instant: a new one opens with the equity before what happens now."""
     day = (event_ns - DAY_CUT_NS) // DAY_NS
-    if day > account.day:
-        account = replace(account, day=day, day_open_cents=account.equity_cents, alerted=())
+    return replace(account, day=day, day_open_cents=account.equity_cents, alerted=()) if day > account.day else account
+
+
+def at_time(account: Account, event_ns: int) -> Account:
+    """Return the account at an instant, in its session day."""
+    account = at_day(account, event_ns)
     return account if event_ns <= account.now_ns else replace(account, now_ns=event_ns)
+
+
+def with_worth(account: Account, now_ns: int, worth_cents: int, gross_cents: int, sums: Sums) -> Account:
+    """Return the account at an instant, valued anew. Every mark comes here, and `replace` is slow."""
+    return Account(
+        account.mandate,
+        account.ledger,
+        account.peak_cents,
+        account.day_open_cents,
+        account.working,
+        account.halted,
+        account.day,
+        now_ns,
+        account.report_ns,
+        account.alerted,
+        account.held,
+        worth_cents,
+        gross_cents,
+        sums,
+        account.sessions,
+        account.traded,
+        account.soft_ns,
+        account.margins,
+    )
 
 
 def parts_of(intent: OrderIntent) -> tuple[Part, ...]:

@@ -14,10 +14,12 @@ from typing import Any
 
 from schemas.records import Fill, Settlement, Side
 from streams.book.ledger import Ledger, Position, apply_fill, apply_settlement
-from streams.risk.account import Account, Held, Sums
-from streams.risk.market import Unit, held_unit, market_key
+from streams.book.money import MICRO_PER_CENT
+from streams.risk.account import Account, Held, Sums, with_worth
+from streams.risk.market import Market, Unit, held_unit, market_key
 
 NOTHING = (0, 0, 0)
+NO_SUMS: dict[str, tuple[int, int, int]] = {}
 
 
 def filled(account: Account, fill: Fill, markets: Mapping[str, Any]) -> Account:
@@ -107,13 +109,15 @@ def _changed(
     return replace(account, ledger=ledger, held=held, worth_cents=worth, gross_cents=gross, sums=sums)
 
 
-def remarked(account: Account, symbol: str, before: Any, after: Any) -> Account:
-    """Return the account, which holds the symbol, after its market has gone from one state to another."""
+def remarked(account: Account, symbol: str, before: Any, after: Any, event_ns: int) -> Account:
+    """Return the account, which holds the symbol, at the instant when its market has gone from one state to another."""
     position = account.ledger.positions[symbol]
+    if isinstance(before, Market) and before.exposure_cents is not None and before.value_cents is not None:
+        return _share_remarked(account, symbol, before, after, event_ns)
     old, new = held_unit(symbol, position, before), held_unit(symbol, position, after)
+    sums, now_ns = account.sums, max(account.now_ns, event_ns)
     if old == new:
-        return account
-    sums = account.sums
+        return account if now_ns == account.now_ns else replace(account, now_ns=now_ns)
     if old[4:] != new[4:] or old.underlying != new.underlying:
         sums = dict(sums)
         if old.underlying == new.underlying:
@@ -122,12 +126,28 @@ def remarked(account: Account, symbol: str, before: Any, after: Any) -> Account:
         else:
             _add(sums, account.held[symbol], old, -1)
             _add(sums, account.held[symbol], new, 1)
-    return replace(
-        account,
-        worth_cents=account.worth_cents + worth_of(position, new) - worth_of(position, old),
-        gross_cents=account.gross_cents + abs(position.quantity) * (new.size_cents - old.size_cents),
-        sums=sums,
-    )
+    worth = account.worth_cents + worth_of(position, new) - worth_of(position, old)
+    gross = account.gross_cents + abs(position.quantity) * (new.size_cents - old.size_cents)
+    return with_worth(account, now_ns, worth, gross, sums)
+
+
+def _share_remarked(account: Account, symbol: str, before: Market, after: Market, event_ns: int) -> Account:
+    """Do the same for shares whose prices are known, which stay so: the arithmetic of most marks, without units."""
+    assert before.value_cents is not None
+    assert before.exposure_cents is not None
+    assert after.value_cents is not None
+    assert after.exposure_cents is not None
+    quantity, sums = account.ledger.positions[symbol].quantity, account.sums
+    larger = after.exposure_cents - before.exposure_cents
+    worth = account.worth_cents + quantity * (after.value_cents - before.value_cents)
+    if larger:
+        inner = dict(sums.get(symbol, NO_SUMS))
+        for owner in account.held[symbol]:
+            delta, gamma, vega = inner.get(owner.strategy, NOTHING)
+            inner[owner.strategy] = (delta + owner.quantity * larger * MICRO_PER_CENT, gamma, vega)
+        sums = {**sums, symbol: inner}
+    gross = account.gross_cents + abs(quantity) * larger
+    return with_worth(account, max(account.now_ns, event_ns), worth, gross, sums)
 
 
 def worth_of(position: Position, unit: Unit) -> int:

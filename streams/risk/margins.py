@@ -1,9 +1,9 @@
 """An account's margin as risk keeps it: by underlying, so that an order or a mark reckons one underlying anew.
 
-`Account.margins` holds what each underlying's positions and working orders need at its last mark or change
-(streams/risk/margin). It is reckoned anew for an underlying at each of its marks (one a second), and at each approval,
-answer, fill and settlement in it; a contract's own marks wait for the underlying's next one. An order is judged at the
-marks of now: the need of its own underlyings is reckoned with it, that of the others is as kept.
+`Account.margins` holds what each underlying's positions and working orders need (streams/risk/margin). It is reckoned
+anew for an underlying at each approval, answer, fill and settlement in it, and for all with each report that marks
+cause. An order is judged at the marks of now: the need of its own underlyings is reckoned with it, that of the others
+is as kept, at most `report_interval_s` old.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,11 +57,6 @@ def remargined(account: Account, symbols: Iterable[str], markets: Mapping[str, A
     """Return the account with the margin of these symbols' underlyings reckoned anew."""
     row = row_of(rules, account)
     return replace(account, margins=_need(account, _orders(account), symbols, markets, row).margins)
-
-
-def at_mark(account: Account, symbol: str, markets: Mapping[str, Any], rules: MarginRules) -> Account:
-    """Return the account after an underlying's mark."""
-    return remargined(account, (symbol,), markets, rules) if symbol in account.margins else account
 
 
 def power_of(account: Account, rules: MarginRules) -> tuple[int, Power]:

@@ -64,6 +64,8 @@ class Index:
     names: tuple[str, ...]
 
 
+WATCHED = tuple(name for name, rule in RULES.items() if rule.watch is not watch_nothing)
+"""Rules that look at every mark."""
 STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "option": OptionMarket, **radar.STATE}
 NONE = Index(())
 
@@ -110,20 +112,21 @@ def _marked(state: Mapping[str, Any], mark: Mark | OptionMark, before: Any, afte
         was: Account = state[f"account/{name}"]
         if not was.ledger.positions:
             continue
-        account = accounts.at_time(was, mark.event_ns)
-        if symbol in account.ledger.positions:
-            account = holdings.remarked(account, symbol, before, after)
+        account = accounts.at_day(was, mark.event_ns)
+        if symbol not in account.ledger.positions:
+            account = accounts.at_time(account, mark.event_ns)
+        else:
+            account = holdings.remarked(account, symbol, before, after, mark.event_ns)
             account, alerts = _watched(account)
             outputs += alerts
             if account.now_ns - account.soft_ns >= params.soft_interval_s * SECOND_NS:
                 now = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
                 account, alerts = _softly(account, now, params)
                 outputs += alerts
-        if isinstance(mark, Mark):
-            markets: Mapping[str, Any] = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
-            account = margins.at_mark(account, symbol, markets, params.margin_rules)
         if account.now_ns - account.report_ns >= params.report_interval_s * SECOND_NS:
-            account, emit = _reported(account, ChainMap({key: after}, state))  # type: ignore[arg-type]  # only read
+            markets: Mapping[str, Any] = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
+            account = margins.remargined(account, account.margins, markets, params.margin_rules)
+            account, emit = _reported(account, markets)
             outputs.append(emit)
         if account is not was:
             changed[f"account/{name}"] = account
@@ -136,10 +139,8 @@ def _watched(account: Account) -> tuple[Account, list[Emit]]:
     if now > account.peak_cents:
         account = replace(account, peak_cents=now)
     view, alerts = accounts.view_of(account), []
-    for name, rule in RULES.items():
-        if rule.watch is watch_nothing:
-            continue
-        breach = rule.watch(view)
+    for name in WATCHED:
+        breach = RULES[name].watch(view)
         if breach is None:
             continue
         if breach.halts and not account.halted:

@@ -117,7 +117,7 @@ def test_rates_of_the_config_hold_from_their_day() -> None:
 
 
 def test_margin_is_kept_by_underlying_through_fills_and_marks() -> None:
-    """Kept from approval, through the fill, at the underlying's next mark anew, gone once nothing is left."""
+    """Kept from approval, through the fill, with the next report anew, gone once nothing is left."""
     run = world(50_000)
     verdict_on(run, PUT, Side.SELL, 1)
     assert account_of(run).margins == {"XYZ": Margin(200_000, 200_000)}
@@ -126,6 +126,8 @@ def test_margin_is_kept_by_underlying_through_fills_and_marks() -> None:
     assert account_of(run).margins == {"XYZ": Margin(200_000, 200_000)}
     # At 110 it is 10 out of the money: 20 % of 11,000 less 1,000.
     run(mark("XYZ", 4, 110.0))
+    assert account_of(run).margins == {"XYZ": Margin(200_000, 200_000)}
+    run(mark("XYZ", 64, 110.0))
     assert account_of(run).margins == {"XYZ": Margin(120_000, 120_000)}
     run(fill("2", Side.BUY, 1, 200, **sold))
     assert account_of(run).margins == {}
