@@ -69,12 +69,15 @@ def read_account(config: Config, account: str, progress: Progress, *, marks: boo
 def log_of(account: str, verdicts: Payloads, book: Payloads, risk: Payloads, *, marks: bool) -> AccountLog:
     """Return what the records of three topics say of an account, each in the order of its log."""
     log = AccountLog(account)
-    now_ns = 0
+    now_ns, passed = 0, b""
     for offset, payload in verdicts:
         name = wire.name_of(payload)
         if name in MARKS and not marks:
+            passed = payload
             continue
         record: Any = wire.decode(payload)
+        if passed:  # the newest of the marks that were passed over tells when this was
+            now_ns, passed = max(now_ns, getattr(wire.decode(passed), "event_ns", 0)), b""
         now_ns = max(now_ns, getattr(record, "event_ns", 0))
         if name in MARKS or name == "MarketEvent" or account_of(record) == account:
             log.entries.append(Entry(offset, getattr(record, "event_ns", 0) or now_ns, record))

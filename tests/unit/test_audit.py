@@ -9,7 +9,7 @@ from aiots.book.trail import lines_of, trails_of
 from schemas import wire
 from schemas.records import Approval, Control, ControlAction, Mode, OrderIntent, Purpose, StrategyMode
 from streams.signals import stage as signals
-from tests.orderpath_rig import Chain, frame, mandate, signal
+from tests.orderpath_rig import Chain, at, frame, mandate, signal
 
 DAY = date(2013, 10, 8)
 NO_STRATEGIES = signals.Params(strategies=("every_bar",), settings={"every_bar": {"interval_s": 300}})
@@ -86,6 +86,16 @@ def test_a_persons_answer_stands_in_the_story() -> None:
     trail = trails_of(log_from(chain), DAY).trails[parked.id]
     assert "person   approved: looks good" in "\n".join(lines_of(trail))
     assert trail.fills[-1].quantity == parked.quantity
+
+
+def test_a_halt_is_told_at_the_newest_mark_before_it() -> None:
+    """A control has no time of its own; the marks before it are passed over, but not their time."""
+    chain = Chain(NO_STRATEGIES)
+    chain.put("book", mandate())
+    chain.put("features", frame(second=1), frame(second=7))
+    chain.put("book", Control("paper", 0, ControlAction.HALT, "lunch"))
+    ((event_ns, _),) = trails_of(log_from(chain), DAY).controls
+    assert event_ns == at(7)
 
 
 @pytest.mark.parametrize("marks", [False, True])
