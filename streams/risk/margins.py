@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
+from schemas.osi import underlying_of
 from schemas.records import MarginKind, OrderIntent, OrderKind, Side
+from streams.book.ledger import Position
 from streams.book.money import MICRO_PER_CENT
 from streams.risk.account import Account, Margin, Part, Working, with_order
 from streams.risk.margin.contract import Order, OrderLeg, ticker_of
@@ -19,6 +21,8 @@ from streams.risk.margin.requirement import Power, of_underlying, orders_by_unde
 from streams.risk.margin.rules import MarginRow, MarginRules
 from streams.risk.market import Market, OptionMarket, market_key
 
+HEAD = 7
+"""Characters of an option's symbol that end in the first of its year; no ticker has so many."""
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 LIMITED = (OrderKind.LIMIT, OrderKind.STOP_LIMIT)
 
@@ -56,7 +60,7 @@ def order_of(working: Working, quantity: int) -> Order:
 def remargined(account: Account, symbols: Iterable[str], markets: Mapping[str, Any], rules: MarginRules) -> Account:
     """Return the account with the margin of these symbols' underlyings reckoned anew."""
     row = row_of(rules, account)
-    return replace(account, margins=_need(account, _orders(account), symbols, markets, row).margins)
+    return replace(account, margins=_need(account, None, symbols, markets, row).margins)
 
 
 def power_of(account: Account, rules: MarginRules) -> tuple[int, Power]:
@@ -87,25 +91,31 @@ class Needs:
     def __call__(self, units: int) -> Need:
         """Return the need with the reducing part and so many opening units."""
         if units not in self._found:
-            orders, quantity = _orders(self._account), self._reducing + units
-            if quantity:
-                orders.append(order_of(self._working, quantity))
+            quantity = self._reducing + units
+            order = replace(self._working, quantity=quantity) if quantity else None
             symbols = [part.symbol for part in self._parts]
-            self._found[units] = _need(self._account, orders, symbols, self._markets, self._row)
+            self._found[units] = _need(self._account, order, symbols, self._markets, self._row)
         return self._found[units]
 
 
 def _need(
-    account: Account, orders: Iterable[Order], symbols: Iterable[str], markets: Mapping[str, Any], row: MarginRow
+    account: Account, more: Working | None, symbols: Iterable[str], markets: Mapping[str, Any], row: MarginRow
 ) -> Need:
-    """Return the need with these orders under way; underlyings of other symbols are as kept."""
+    """Return the need with what works and one order more; underlyings of other symbols are as kept."""
     margins = dict(account.margins)
     forbidden: list[str] = []
-    by_ticker = orders_by_underlying(orders)
-    for ticker in sorted({ticker_of(symbol) for symbol in symbols}):
+    tickers = {ticker_of(symbol) for symbol in symbols}
+    working = (*account.working.values(), more) if more is not None else account.working.values()
+    heads = _Tickers()
+    orders = [one for one in working if not tickers.isdisjoint([heads[part.symbol[:HEAD]] for part in one.parts])]
+    by_ticker = orders_by_underlying(order_of(one, one.quantity) for one in orders)
+    positions: dict[str, dict[str, Position]] = {ticker: {} for ticker in tickers}
+    for symbol, position in account.ledger.positions.items():
+        if (ticker := heads[symbol[:HEAD]]) in positions:
+            positions[ticker][symbol] = position
+    for ticker in sorted(tickers):
         margins.pop(ticker, None)
-        mine = by_ticker.get(ticker, [])
-        held = {symbol: one for symbol, one in account.ledger.positions.items() if ticker_of(symbol) == ticker}
+        mine, held = by_ticker.get(ticker, []), positions[ticker]
         if held or mine:
             prices = prices_of(ticker, {*held, *(leg.symbol for order in mine for leg in order.legs)}, markets)
             found = of_underlying(ticker, held, prices, mine, row, kind_of(account, row))
@@ -116,8 +126,12 @@ def _need(
     return Need(initial, maintenance, margins, tuple(forbidden))
 
 
-def _orders(account: Account) -> list[Order]:
-    return [order_of(one, one.quantity) for one in account.working.values()]
+class _Tickers(dict[str, str]):
+    """Underlyings by what of a symbol tells them, each asked for once: a root and a digit, or a ticker."""
+
+    def __missing__(self, key: str) -> str:
+        found = self[key] = underlying_of(key[:-1].rstrip()) if len(key) == HEAD else key
+        return found
 
 
 def prices_of(ticker: str, symbols: Iterable[str], markets: Mapping[str, Any]) -> dict[str, int]:

@@ -44,7 +44,7 @@ from streams.risk import day_trades, holdings, margins, soft
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
 from streams.risk.judge import figures_of, judged, reducing_units, view_order
-from streams.risk.limit import watch_nothing
+from streams.risk.limit import OrderView, watch_nothing
 from streams.risk.market import Market, OptionMarket, after_mark, after_option_mark, market_key
 from streams.risk.params import Params as Params
 from streams.risk.rules import RULES
@@ -175,6 +175,7 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
     allowed, rule = 0, ""
     reasons: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
+    view: OrderView | None = None
     if reducing < intent.quantity:
         view = view_order(worst, intent, parts, reducing, params)
         allowed, rule, reasons = judged(view)
@@ -186,7 +187,10 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
         return Step({f"account/{intent.account}": account}, (Emit(RISK, intent.account, alert),))
     if quantity:
         account = accounts.with_order(account, intent, parts, quantity)
-        account = margins.remargined(account, (part.symbol for part in parts), state, params.margin_rules)
+        if view is not None and view.needs is not None:
+            account = replace(account, margins=view.needs(allowed).margins)
+        else:
+            account = margins.remargined(account, (part.symbol for part in parts), state, params.margin_rules)
         order = account.working[intent.id]
         worst.approve(account, parts, quantity, order.reference_cents, order.strategy)
     margin, left = margins.power_of(account, params.margin_rules)

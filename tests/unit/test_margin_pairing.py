@@ -11,7 +11,7 @@ from schemas.records import MarginKind
 from streams.risk.margin.contract import Held, Holding, Order, OrderLeg, line_of, rates_of
 from streams.risk.margin.formulas import greatest_loss
 from streams.risk.margin.pairing import best_plan
-from streams.risk.margin.requirement import of_underlying
+from streams.risk.margin.requirement import EXACT_MAX, of_underlying
 from streams.risk.margin.rules import MarginRow
 from streams.risk.margin.spread import Line
 
@@ -201,3 +201,15 @@ def test_bound_is_never_below_any_choice_of_fills(
                 after[symbol] = Holding(held.quantity + ratio * n, 0, multiplier)
         least = of_underlying("XYZ", after, PRICES, (), ROW).initial_cents
         assert asked >= least, (asked, least)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.sampled_from(SYMBOLS), st.sampled_from(SYMBOLS), st.integers(1, 3), st.integers(-300, 300))
+def test_combination_of_two_needs_what_its_positions_need(sold: str, bought: str, n: int, cents: int) -> None:
+    """Law: in the bound of many orders a combination, reckoned by itself, needs what it would once filled."""
+    if sold == bought:
+        return
+    combo = Order((OrderLeg(sold, -1, 100), OrderLeg(bought, 1, 100)), n, 100 * cents)
+    # Orders of nothing, so that there are too many to try each choice of fills.
+    idle = [order("ABC", 0)._replace(quantity=0) for _ in range(EXACT_MAX)]
+    assert needed({}, combo, *idle) == max(0, needed({}, combo))

@@ -6,6 +6,7 @@ cents a share by symbol; that of an adjusted root (AAPL1), where there is one, g
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from schemas.osi import LENGTH, TAIL, underlying_of
@@ -40,6 +41,9 @@ class Class(NamedTuple):
     oddness: int
     multiplier: int
     root: str
+
+
+STANDARD = Class(0, 100, "")
 
 
 class Holding(NamedTuple):
@@ -97,11 +101,28 @@ def by_underlying(symbols: Iterable[str]) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
+class Terms(NamedTuple):
+    """What a contract's symbol says. day: see Line. adjusted: the root where it is one. strike: mills."""
+
+    adjusted: str
+    day: int
+    is_call: bool
+    strike: int
+
+
+@lru_cache(maxsize=8_192)
+def terms_of(symbol: str) -> Terms:
+    """Return a contract's terms; an order and each mark after it ask for the same ones."""
+    root = symbol[:-TAIL].rstrip()
+    day = 2 * int(symbol[-TAIL:-9]) + (root not in AM_ROOTS)
+    return Terms(root if root[-1].isdigit() else "", day, symbol[-9] == "C", int(symbol[-8:]))
+
+
 class Rates(NamedTuple):
-    """What options of an underlying are reckoned with. spot_cents: of a share. rate_bps, least_bps: see MarginRow."""
+    """What options of an underlying are reckoned with. spot: mills a share, None where unknown."""
 
     ticker: str
-    spot_cents: int | None
+    spot: int | None
     rate_bps: int
     least_bps: int
 
@@ -109,7 +130,8 @@ class Rates(NamedTuple):
 def rates_of(ticker: str, prices: Mapping[str, int], row: MarginRow) -> Rates:
     """Return an underlying's rates."""
     rate = row.naked_broad_bps if ticker in row.broad_based else row.naked_bps
-    return Rates(ticker, prices.get(ticker), rate, row.naked_least_bps)
+    spot = prices.get(ticker)
+    return Rates(ticker, None if spot is None else 10 * spot, rate, row.naked_least_bps)
 
 
 def line_of(symbol: str, held: Held, prices: Mapping[str, int], rates: Rates) -> tuple[Class, Line]:
@@ -117,17 +139,17 @@ def line_of(symbol: str, held: Held, prices: Mapping[str, int], rates: Rates) ->
 
     Where there is no price of it its cost counts; without the underlying's, its strike.
     """
-    root, right, strike = symbol[:6].rstrip(), symbol[12], int(symbol[13:])
-    quantity, multiplier, price, spot = held.quantity, held.multiplier, prices.get(symbol), rates.spot_cents
-    adjusted = root if root[-1].isdigit() else ""
-    if adjusted:
-        spot = prices.get(root, spot)
-    is_call, underlying = right == "C", strike if spot is None else 10 * spot
+    adjusted, day, is_call, strike = terms_of(symbol)
+    quantity, multiplier, price, spot = held.quantity, held.multiplier, prices.get(symbol), rates.spot
+    if adjusted and adjusted in prices:
+        spot = 10 * prices[adjusted]
+    elif spot is None:
+        spot = strike
     premium = 10 * price * multiplier if price is not None else 10 * abs(held.cost_cents) // max(1, abs(quantity))
-    worth, addon = 0, 0
+    worth = addon = 0
     if quantity < 0:
-        worth = max(0, underlying - strike if is_call else strike - underlying) * multiplier
-        addon = naked_addon(is_call, strike, underlying, multiplier, rates.rate_bps, rates.least_bps)
-    day = 2 * int(symbol[6:12]) + (root not in AM_ROOTS)
-    line = Line(symbol, day, is_call, strike, quantity, premium, addon, worth)
-    return Class(abs(multiplier - 100), multiplier, adjusted), line
+        inside = spot - strike if is_call else strike - spot
+        worth = inside * multiplier if inside > 0 else 0
+        addon = naked_addon(is_call, strike, spot, multiplier, rates.rate_bps, rates.least_bps)
+    key = STANDARD if multiplier == 100 and not adjusted else Class(abs(multiplier - 100), multiplier, adjusted)
+    return key, Line(symbol, day, is_call, strike, quantity, premium, addon, worth)

@@ -20,9 +20,12 @@ def part_of(amount: int, bps: int) -> int:
 
 def naked_addon(is_call: bool, strike: int, spot: int, multiplier: int, rate_bps: int, least_bps: int) -> int:
     """Return what a short contract needs beside its premium, mills. rate_bps: of the underlying's value."""
-    out = max(0, strike - spot if is_call else spot - strike)
-    least = part_of((spot if is_call else strike) * multiplier, least_bps)
-    return max(part_of(spot * multiplier, rate_bps) - out * multiplier, least)
+    out, floor = (strike - spot, spot) if is_call else (spot - strike, strike)
+    least = -(-floor * multiplier * least_bps // BPS)
+    plain = -(-spot * multiplier * rate_bps // BPS)
+    if out > 0:
+        plain -= out * multiplier
+    return plain if plain > least else least
 
 
 def greatest_loss(calls: Mapping[int, int], puts: Mapping[int, int]) -> int:

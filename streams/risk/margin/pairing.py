@@ -61,6 +61,10 @@ def best_plan(lines: Sequence[Line], shares: int, multiplier: int) -> Plan:
     longs = sorted((line for line in lines if line.quantity > 0), key=_order)
     if not shorts:
         return Plan(free=[Part(line, line.quantity) for line in longs])
+    if not longs and not shares:
+        plan = Plan(naked=[Part(line, -line.quantity) for line in shorts])
+        plan.charge = sum((line.premium + line.addon) * count for line, count in plan.naked) - _straddled(plan)
+        return plan
     cover = abs(shares) // multiplier
     coverable = cover > 0 and any(line.is_call == (shares > 0) for line in shorts)
     firsts = (False, True) if coverable and longs else (coverable,)
@@ -293,5 +297,8 @@ def _straddled(plan: Plan) -> int:
 
 def _dearest(naked: Iterable[Part], is_call: bool) -> list[Part]:
     """Return the naked contracts of a kind, the dearest last."""
-    parts = [part for part in naked if part.line.is_call == is_call]
-    return sorted(parts, key=lambda part: (part.line.addon, part.line.symbol))
+    return sorted((part for part in naked if part.line.is_call == is_call), key=_dearness)
+
+
+def _dearness(part: Part) -> tuple[int, str]:
+    return part.line.addon, part.line.symbol

@@ -23,7 +23,17 @@ from itertools import compress, product
 from typing import NamedTuple
 
 from schemas.records import MarginKind
-from streams.risk.margin.contract import Held, Holding, Order, OrderLeg, by_underlying, is_option, ticker_of
+from streams.risk.margin.contract import (
+    Held,
+    Holding,
+    Order,
+    OrderLeg,
+    by_underlying,
+    is_option,
+    line_of,
+    rates_of,
+    ticker_of,
+)
 from streams.risk.margin.rules import BPS, MarginRow
 from streams.risk.margin.underlying import Known, Requirement, of_positions
 
@@ -117,9 +127,9 @@ def of_underlying(
             for hits in choices
         ]
     else:
-        others = [
-            _bound(ticker, positions, prices, working, row, kind, dict(known), buying) for buying in (True, False)
-        ]
+        # Without orders in shares both directions are one.
+        ways = (True, False) if any(not is_option(one.legs[0].symbol) for one in working) else (True,)
+        others = [_bound(ticker, positions, prices, working, row, kind, known, base, buying) for buying in ways]
     return Requirement(
         max(base.initial_cents, *(one.initial_cents for one in others)),
         max(base.maintenance_cents, *(one.maintenance_cents for one in others)),
@@ -156,6 +166,7 @@ def _bound(
     row: MarginRow,
     kind: MarginKind,
     known: Known,
+    base: Requirement,
     buying: bool,
 ) -> Requirement:
     """Return a bound of what is needed whichever orders fill; buying: shares that orders buy are, else those sold."""
@@ -166,7 +177,7 @@ def _bound(
     for order in working:
         leg, given = order.legs[0], order.quantity * _given_away(order, prices)
         if len(order.legs) > 1:
-            alone.append(_filled(ticker, {}, prices, [order], row, kind, {}))
+            alone.append(_alone(ticker, order, given, prices, row, kind))
         elif is_option(leg.symbol) and leg.quantity > 0:
             paid += given + order.quantity * _value(order, prices)
         elif is_option(leg.symbol):
@@ -177,8 +188,8 @@ def _bound(
         elif buying == (leg.quantity > 0):
             _add(after, order)
             paid += given
-    need = of_positions(ticker, after, prices, row, kind, known)
-    for strategy in need.strategies:
+    need = of_positions(ticker, after, prices, row, kind, dict(known)) if after != positions else base
+    for strategy in need.strategies if sold else ():
         if strategy.name in UNCOVERED:
             for symbol, quantity in strategy.legs:
                 count = min(sold.get(symbol, 0), -quantity)
@@ -186,6 +197,25 @@ def _bound(
                 sold[symbol] = sold.get(symbol, 0) - count
     more = total((_more(need, paid - kept), *(one for one in alone if one.initial_cents > 0)))
     return replace(more, strategies=())
+
+
+def _alone(
+    ticker: str, order: Order, given: int, prices: Mapping[str, int], row: MarginRow, kind: MarginKind
+) -> Requirement:
+    """Return what a combination needs by itself. Most are a contract sold and one bought, which need no pairing."""
+    if len(order.legs) == 2 and kind is MarginKind.REG_T and all(is_option(leg.symbol) for leg in order.legs):
+        rates, n = rates_of(ticker, prices, row), order.quantity
+        (one, first), (two, second) = (
+            line_of(leg.symbol, Holding(leg.quantity * n, 0, leg.multiplier), prices, rates) for leg in order.legs
+        )
+        if one == two and first.is_call == second.is_call and first.quantity == -second.quantity:
+            sold, bought = (first, second) if first.quantity < 0 else (second, first)
+            if bought.day >= sold.day:
+                width = sold.strike - bought.strike if not sold.is_call else bought.strike - sold.strike
+                loss = min(max(0, width) * one.multiplier, sold.premium + sold.addon)
+                cents = -(-(loss + bought.premium - sold.premium) * bought.quantity // 10) + given
+                return Requirement(cents, cents)
+    return _filled(ticker, {}, prices, [order], row, kind, {})
 
 
 def _more(need: Requirement, cents: int) -> Requirement:

@@ -10,7 +10,7 @@ Shares and what options do for them: hedged.py. Sources: FINRA 4210(f)(2); Cboe,
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from streams.risk.margin.pairing import Plan
 from streams.risk.margin.spread import Group, Part
@@ -18,8 +18,7 @@ from streams.risk.margin.spread import Group, Part
 Legs = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
+class Strategy(NamedTuple):
     """Positions that are margined as one. legs: (symbol, shares or contracts, negative when short). Amounts: cents."""
 
     name: str

@@ -13,7 +13,10 @@ def judge(view: OrderView) -> Objection | None:
     """Object to the units whose margin equity does not cover."""
     if view.needs is None or view.price_cents is None:
         return None
-    equity, whole, none = view.account.equity_cents, view.needs(view.opening), view.needs(0)
+    equity, whole = view.account.equity_cents, view.needs(view.opening)
+    if whole.initial_cents <= equity and not whole.forbidden:
+        return None
+    none = view.needs(0)
     new = [text for text in whole.forbidden if text not in none.forbidden]
     if new:
         return Objection(0, "; ".join(new))
