@@ -49,8 +49,9 @@ class Working:
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account. holdings by symbol; working by order id; parked: orders that wait for a person, by id; waiting:
-    tickets that wait for a mark; no_trades by reason. flatten: why all is to be closed, if so. peak_cents: highest
-    equity, kept where drawdown_flatten is set. hedged: shares that hedging bought (> 0) or sold, by underlying.
+    tickets that wait for a mark; waiting_since: of each the first mark of anything after it, ns, by id; no_trades by
+    reason. flatten: why all is to be closed, if so. peak_cents: highest equity, kept where drawdown_flatten is set.
+    hedged: shares that hedging bought (> 0) or sold, by underlying.
     """
 
     mandate: Mandate
@@ -61,6 +62,7 @@ class Account:
     working: dict[str, Working] = field(default_factory=dict)
     parked: dict[str, OrderIntent] = field(default_factory=dict)
     waiting: tuple[OrderTicket, ...] = ()
+    waiting_since: dict[str, int] = field(default_factory=dict)
     no_trades: dict[str, int] = field(default_factory=dict)
     flatten: str = ""
     peak_cents: int = 0

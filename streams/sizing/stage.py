@@ -53,6 +53,7 @@ from streams.sizing.rules import RULES
 from streams.stage import Emit, Step
 
 TOPIC = "orders"
+SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,20 @@ class Params:
     """decay: of the volatility's mean, per minute. pause_s: a longer one between marks starts no return, seconds.
 
     samples_min: returns before volatility is known. recent_marks_max: ranges of trades kept per symbol, against
-    which a fill that comes late is checked.
+    which a fill that comes late is checked. ticket_wait_s: how long a ticket waits for marks of what it trades, seconds
+    of event time from the first mark after it; then risk answers it.
     """
 
     decay: float = 0.94
     pause_s: int = 900
     samples_min: int = 20
     recent_marks_max: int = 64
+    ticket_wait_s: int = 180
 
     def __post_init__(self) -> None:
         if not 0 < self.decay < 1:
             raise ValueError(f"decay must be > 0 and < 1, was {self.decay}")
-        for name, least in (("pause_s", 60), ("samples_min", 2), ("recent_marks_max", 1)):
+        for name, least in (("pause_s", 60), ("samples_min", 2), ("recent_marks_max", 1), ("ticket_wait_s", 1)):
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be >= {least}, was {getattr(self, name)}")
 
@@ -97,7 +100,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     if isinstance(record, Mark):
         return _on_mark(state, record, params)
     if isinstance(record, OptionMark):
-        return _on_option_mark(state, record)
+        return _on_option_mark(state, record, params)
     if isinstance(record, Signal):
         return _on_signal(state, record, params)
     if isinstance(record, Fill):
@@ -137,7 +140,8 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
         if before.parked:
             account = _without_late(account, mark.symbol, mark.event_ns)
         if before.waiting:
-            account, orders = _marked(account, mark.symbol, _with(state, key, market))
+            now = _with(state, key, market)
+            account, orders = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
         if before.ledger.positions and _watches(before):
             account, acts = _acted(account, mark.symbol, mark.symbol, mark.event_ns, _with(state, key, market))
             orders += acts
@@ -153,7 +157,7 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
     return Step(changed, outputs)
 
 
-def _on_option_mark(state: Mapping[str, Any], mark: OptionMark) -> Step:
+def _on_option_mark(state: Mapping[str, Any], mark: OptionMark, params: Params) -> Step:
     check_option_mark(mark)
     key = f"contract/{mark.symbol}"
     contract = after_option_mark(state.get(key), mark)
@@ -164,7 +168,8 @@ def _on_option_mark(state: Mapping[str, Any], mark: OptionMark) -> Step:
         account = before
         orders: list[OrderIntent] = []
         if before.waiting:
-            account, orders = _marked(account, mark.symbol, _with(state, key, contract))
+            now = _with(state, key, contract)
+            account, orders = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
         if before.ledger.positions and _watches(before):
             now = _with(state, key, contract)
             account, acts = _acted(account, mark.symbol, mark.underlying, mark.event_ns, now)
@@ -202,7 +207,7 @@ def _acted(
 
 def _stopped(account: Account, reason: str) -> Account:
     """Return the account in its emergency stop: nothing waits for a person any more."""
-    return replace(account, halted=account.halted or reason, flatten=reason, parked={}, waiting=())
+    return replace(account, halted=account.halted or reason, flatten=reason, parked={}, waiting=(), waiting_since={})
 
 
 def _without_late(account: Account, symbol: str, event_ns: int) -> Account:
@@ -266,19 +271,6 @@ def _on_ticket(state: Mapping[str, Any], ticket: OrderTicket) -> Step:
     return _step(accounts.with_order(account, order), (order,))
 
 
-def _marked(account: Account, symbol: str, state: Mapping[str, Any]) -> tuple[Account, list[OrderIntent]]:
-    """Return the account after a mark for which tickets of it may have waited, and their orders."""
-    left, orders = [], []
-    for ticket in account.waiting:
-        order = tickets.order_of(account, ticket, state) if symbol in tickets.instruments(ticket) else None
-        if order is None:
-            left.append(ticket)
-        else:
-            account = accounts.with_order(account, order)
-            orders.append(order)
-    return (replace(account, waiting=tuple(left)), orders) if orders else (account, [])
-
-
 def _on_approval(state: Mapping[str, Any], approval: Approval) -> Step:
     check_approval(approval)
     account, order = tickets.answered(_account(state, "approval", approval.account), approval, state)
@@ -294,7 +286,8 @@ def _on_cancel(state: Mapping[str, Any], cancel: Cancel) -> Step:
             account = accounts.without_trade(accounts.without_parked(account, order_id), "cancelled")
     kept = tuple(ticket for ticket in account.waiting if cancel.order_id not in ("", ticket.id))
     if len(kept) < len(account.waiting):
-        account = accounts.without_trade(replace(account, waiting=kept), "cancelled")
+        since = {ticket.id: account.waiting_since[ticket.id] for ticket in kept if ticket.id in account.waiting_since}
+        account = accounts.without_trade(replace(account, waiting=kept, waiting_since=since), "cancelled")
     return _step(account, ())
 
 

@@ -1,6 +1,8 @@
 """A person's orders: a ticket becomes an order as it stands, and a parked one is sent, or not, as its person says.
 
 A ticket waits until all that it trades has been marked: a contract is watched, and told of, only since it was ordered.
+It waits for so much event time at most, from the first mark of anything on that comes after it (so a night is no wait);
+then it is sent as it stands, and risk refuses to open what has no mark: a contract that is not listed never has one.
 A ticket is its person's doing: the mandate's modes are for strategies. Every limit holds for it all the same.
 """
 
@@ -16,6 +18,8 @@ from streams.sizing.orders import NEVER_NS, intent_id
 from streams.sizing.quotes import executable_of, net_of, newest_ns
 
 STRATEGY = "by_hand"
+UNKNOWN = 0.01
+"""Stands for the price of what has none; no risk rule lets it be opened."""
 
 
 def instruments(ticket: OrderTicket) -> tuple[str, ...]:
@@ -23,13 +27,39 @@ def instruments(ticket: OrderTicket) -> tuple[str, ...]:
     return tuple(leg.symbol for leg in ticket.legs) or (ticket.symbol,)
 
 
-def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any]) -> OrderIntent | None:
-    """Return the order of a ticket; None while there is no mark of what it trades, or nothing to tell its price."""
+def waited(
+    account: Account, symbol: str, event_ns: int, state: Mapping[str, Any], wait_ns: int
+) -> tuple[Account, list[OrderIntent]]:
+    """Return the account after a mark of any symbol while tickets wait, and the orders of those that do no more."""
+    left, orders, since = [], list[OrderIntent](), {}
+    for ticket in account.waiting:
+        began_ns = account.waiting_since.get(ticket.id, event_ns)
+        late_ns = event_ns if event_ns - began_ns >= wait_ns else 0
+        asked = late_ns or symbol in instruments(ticket)
+        order = order_of(account, ticket, state, late_ns) if asked else None
+        if order is None:
+            left.append(ticket)
+            since[ticket.id] = began_ns
+        else:
+            account = with_order(account, order)
+            orders.append(order)
+    if orders or since != account.waiting_since:
+        account = replace(account, waiting=tuple(left), waiting_since=since)
+    return account, orders
+
+
+def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any], late_ns: int = 0) -> OrderIntent | None:
+    """Return the order of a ticket; None while there is no mark of what it trades, or nothing to tell its price.
+
+    late_ns: now, where one of which there is no mark is sent all the same; 0: not yet.
+    """
     marks = [newest_ns(state, symbol) for symbol in instruments(ticket)]
     reference = _reference(ticket, state)
-    if not all(marks) or reference is None:
+    if late_ns and not all(marks):
+        reference = reference or UNKNOWN
+    elif not all(marks) or reference is None:
         return None
-    event_ns = max(ticket.event_ns, *marks, newest_ns(state, ticket.symbol))
+    event_ns = max(ticket.event_ns, late_ns, *marks, newest_ns(state, ticket.symbol))
     purpose = Purpose.FLATTEN if _reduces(account, ticket) else Purpose.ENTRY
     return OrderIntent(
         id=intent_id(account.mandate.account, f"ticket/{ticket.id}", purpose, event_ns, account.orders),

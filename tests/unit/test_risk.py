@@ -145,7 +145,10 @@ def test_a_flip_is_limited_by_what_it_opens() -> None:
 def test_nothing_is_opened_without_a_mark() -> None:
     """No limit could be measured; other rules stay silent."""
     verdict = judged(started(), intent(symbol="IBM"))
-    assert (verdict.rule, verdict.reasons) == ("market_known", ("market_known: no mark of IBM seen yet",))
+    assert (verdict.rule, verdict.reasons) == (
+        "market_known",
+        ("market_known: no mark of IBM seen yet: it is not listed, or not quoted",),
+    )
 
 
 def test_working_orders_are_bounded() -> None:

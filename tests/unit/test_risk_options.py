@@ -133,7 +133,7 @@ def test_contracts_without_greeks_open_nothing() -> None:
     other = "SPY   131018P00090000"
     run = started()
     verdict = judged(run, option(symbol=other))
-    assert verdict.reasons == (f"market_known: no mark of {other} seen yet",)
+    assert verdict.reasons == (f"market_known: no mark of {other} seen yet: it is not listed, or not quoted",)
     run(fill(symbol=other, quantity=1, price_cents=50, multiplier=100))
     assert run.state["account/paper"].sums == {"SPY": {"momentum_breakout": (-9_000_000_000, 0, 0)}}
     run(option_mark(other, 3, 0.4, 0.5, delta=-0.1))

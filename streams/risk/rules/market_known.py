@@ -10,7 +10,7 @@ def _unknown(view: OrderView) -> list[str]:
 def judge(view: OrderView) -> Objection | None:
     """Object to all that opens without a mark."""
     if view.price_cents is None:
-        return Objection(0, f"no mark of {', '.join(_unknown(view))} seen yet")
+        return Objection(0, f"no mark of {', '.join(_unknown(view))} seen yet: it is not listed, or not quoted")
     return None
 
 
