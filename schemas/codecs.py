@@ -30,6 +30,227 @@ _D9 = Struct("<9d")
 _D14 = Struct("<14d")
 _D15 = Struct("<15d")
 
+_Direction_BYTES: dict[str, bytes] = {"LONG": SMALL[0], "SHORT": SMALL[1]}
+_Direction_OF = {0: records.Direction.LONG, 2: records.Direction.SHORT}
+
+_Grade_BYTES: dict[str, bytes] = {"A": SMALL[0], "B": SMALL[1], "C": SMALL[2], "D": SMALL[3]}
+_Grade_OF = {0: records.Grade.A, 2: records.Grade.B, 4: records.Grade.C, 6: records.Grade.D}
+
+_Priority_BYTES: dict[str, bytes] = {"CRITICAL": SMALL[0], "HIGH": SMALL[1], "MEDIUM": SMALL[2], "LOW": SMALL[3]}
+_Priority_OF = {
+    0: records.Priority.CRITICAL,
+    2: records.Priority.HIGH,
+    4: records.Priority.MEDIUM,
+    6: records.Priority.LOW,
+}
+
+
+def put_Evidence(record: records.Evidence, header: bytes = b"") -> bytes:
+    name_ = record.name.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(name_)] if len(name_) < 64 else long(len(name_)),
+            name_,
+            _D1.pack(_v + 0.0 if (_v := record.value) == _v else NAN),
+        )
+    )
+
+
+class _Evidence:
+    __slots__ = records.Evidence.__slots__
+
+    def __init__(self, name: Any, value: Any) -> None:
+        self.name = name
+        self.value = value
+
+
+def get_Evidence(data: bytes, pos: int) -> tuple[records.Evidence, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    name_ = data[pos : (pos := pos + n)].decode()
+    (value_,) = _D1.unpack_from(data, pos)
+    pos += 8
+    record: Any = _Evidence(name_, value_)
+    record.__class__ = records.Evidence
+    return record, pos
+
+
+def put_Signal(record: records.Signal, header: bytes = b"") -> bytes:
+    id_ = record.id.encode()
+    strategy_ = record.strategy.encode()
+    symbol_ = record.symbol.encode()
+    text_ = record.text.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(id_)] if len(id_) < 64 else long(len(id_)),
+            id_,
+            SMALL[len(strategy_)] if len(strategy_) < 64 else long(len(strategy_)),
+            strategy_,
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            long(record.event_ns),
+            long(record.ordinal),
+            _Direction_BYTES[record.direction],
+            _D3.pack(
+                _v + 0.0 if (_v := record.entry) == _v else NAN,
+                _v + 0.0 if (_v := record.stop) == _v else NAN,
+                _v + 0.0 if (_v := record.target) == _v else NAN,
+            ),
+            long(record.expires_ns),
+            _D1.pack(_v + 0.0 if (_v := record.confidence) == _v else NAN),
+            b"\1" if record.calibrated else b"\0",
+            _Grade_BYTES[record.grade],
+            _Priority_BYTES[record.priority],
+            _D2.pack(_v + 0.0 if (_v := record.bid) == _v else NAN, _v + 0.0 if (_v := record.ask) == _v else NAN),
+            array(record.evidence, put_Evidence),
+            SMALL[len(text_)] if len(text_) < 64 else long(len(text_)),
+            text_,
+        )
+    )
+
+
+class _Signal:
+    __slots__ = records.Signal.__slots__
+
+    def __init__(
+        self,
+        id: Any,
+        strategy: Any,
+        symbol: Any,
+        event_ns: Any,
+        ordinal: Any,
+        direction: Any,
+        entry: Any,
+        stop: Any,
+        target: Any,
+        expires_ns: Any,
+        confidence: Any,
+        calibrated: Any,
+        grade: Any,
+        priority: Any,
+        bid: Any,
+        ask: Any,
+        evidence: Any,
+        text: Any,
+    ) -> None:
+        self.id = id
+        self.strategy = strategy
+        self.symbol = symbol
+        self.event_ns = event_ns
+        self.ordinal = ordinal
+        self.direction = direction
+        self.entry = entry
+        self.stop = stop
+        self.target = target
+        self.expires_ns = expires_ns
+        self.confidence = confidence
+        self.calibrated = calibrated
+        self.grade = grade
+        self.priority = priority
+        self.bid = bid
+        self.ask = ask
+        self.evidence = evidence
+        self.text = text
+
+
+def get_Signal(data: bytes, pos: int) -> tuple[records.Signal, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    id_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    strategy_ = data[pos : (pos := pos + n)].decode()
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    ordinal_ = data[pos]
+    if ordinal_ > 127:
+        ordinal_, pos = read_long(data, pos)
+    else:
+        ordinal_ = (ordinal_ >> 1) ^ -(ordinal_ & 1)
+        pos += 1
+    direction_ = _Direction_OF[data[pos]]
+    pos += 1
+    (
+        entry_,
+        stop_,
+        target_,
+    ) = _D3.unpack_from(data, pos)
+    pos += 24
+    expires_ns_ = data[pos]
+    if expires_ns_ > 127:
+        expires_ns_, pos = read_long(data, pos)
+    else:
+        expires_ns_ = (expires_ns_ >> 1) ^ -(expires_ns_ & 1)
+        pos += 1
+    (confidence_,) = _D1.unpack_from(data, pos)
+    pos += 8
+    calibrated_ = (False, True)[data[pos]]
+    pos += 1
+    grade_ = _Grade_OF[data[pos]]
+    pos += 1
+    priority_ = _Priority_OF[data[pos]]
+    pos += 1
+    (
+        bid_,
+        ask_,
+    ) = _D2.unpack_from(data, pos)
+    pos += 16
+    evidence_, pos = read_array(data, pos, 9, get_Evidence)
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    text_ = data[pos : (pos := pos + n)].decode()
+    record: Any = _Signal(
+        id_,
+        strategy_,
+        symbol_,
+        event_ns_,
+        ordinal_,
+        direction_,
+        entry_,
+        stop_,
+        target_,
+        expires_ns_,
+        confidence_,
+        calibrated_,
+        grade_,
+        priority_,
+        bid_,
+        ask_,
+        evidence_,
+        text_,
+    )
+    record.__class__ = records.Signal
+    return record, pos
+
 
 def put_Alert(record: records.Alert, header: bytes = b"") -> bytes:
     account_ = record.account.encode()
@@ -46,6 +267,7 @@ def put_Alert(record: records.Alert, header: bytes = b"") -> bytes:
             SMALL[len(text_)] if len(text_) < 64 else long(len(text_)),
             text_,
             _D2.pack(_v + 0.0 if (_v := record.value) == _v else NAN, _v + 0.0 if (_v := record.limit) == _v else NAN),
+            _Priority_BYTES[record.priority],
         )
     )
 
@@ -53,13 +275,16 @@ def put_Alert(record: records.Alert, header: bytes = b"") -> bytes:
 class _Alert:
     __slots__ = records.Alert.__slots__
 
-    def __init__(self, account: Any, event_ns: Any, rule: Any, text: Any, value: Any, limit: Any) -> None:
+    def __init__(
+        self, account: Any, event_ns: Any, rule: Any, text: Any, value: Any, limit: Any, priority: Any
+    ) -> None:
         self.account = account
         self.event_ns = event_ns
         self.rule = rule
         self.text = text
         self.value = value
         self.limit = limit
+        self.priority = priority
 
 
 def get_Alert(data: bytes, pos: int) -> tuple[records.Alert, int]:
@@ -95,7 +320,9 @@ def get_Alert(data: bytes, pos: int) -> tuple[records.Alert, int]:
         limit_,
     ) = _D2.unpack_from(data, pos)
     pos += 16
-    record: Any = _Alert(account_, event_ns_, rule_, text_, value_, limit_)
+    priority_ = _Priority_OF[data[pos]]
+    pos += 1
+    record: Any = _Alert(account_, event_ns_, rule_, text_, value_, limit_, priority_)
     record.__class__ = records.Alert
     return record, pos
 
@@ -2457,6 +2684,8 @@ def put_RiskReport(record: records.RiskReport, header: bytes = b"") -> bytes:
             ),
             b"\1" if record.halted else b"\0",
             array(record.positions, put_PositionReport),
+            long(record.statement_ns),
+            long(record.statement_differences),
         )
     )
 
@@ -2479,6 +2708,8 @@ class _RiskReport:
         net_notional_usd: Any,
         halted: Any,
         positions: Any,
+        statement_ns: Any,
+        statement_differences: Any,
     ) -> None:
         self.account = account
         self.event_ns = event_ns
@@ -2493,6 +2724,8 @@ class _RiskReport:
         self.net_notional_usd = net_notional_usd
         self.halted = halted
         self.positions = positions
+        self.statement_ns = statement_ns
+        self.statement_differences = statement_differences
 
 
 def get_RiskReport(data: bytes, pos: int) -> tuple[records.RiskReport, int]:
@@ -2555,6 +2788,18 @@ def get_RiskReport(data: bytes, pos: int) -> tuple[records.RiskReport, int]:
     halted_ = (False, True)[data[pos]]
     pos += 1
     positions_, pos = read_array(data, pos, 4, get_PositionReport)
+    statement_ns_ = data[pos]
+    if statement_ns_ > 127:
+        statement_ns_, pos = read_long(data, pos)
+    else:
+        statement_ns_ = (statement_ns_ >> 1) ^ -(statement_ns_ & 1)
+        pos += 1
+    statement_differences_ = data[pos]
+    if statement_differences_ > 127:
+        statement_differences_, pos = read_long(data, pos)
+    else:
+        statement_differences_ = (statement_differences_ >> 1) ^ -(statement_differences_ & 1)
+        pos += 1
     record: Any = _RiskReport(
         account_,
         event_ns_,
@@ -2569,6 +2814,8 @@ def get_RiskReport(data: bytes, pos: int) -> tuple[records.RiskReport, int]:
         net_notional_usd_,
         halted_,
         positions_,
+        statement_ns_,
+        statement_differences_,
     )
     record.__class__ = records.RiskReport
     return record, pos
@@ -2789,150 +3036,29 @@ def get_Settlement(data: bytes, pos: int) -> tuple[records.Settlement, int]:
     return record, pos
 
 
-_Direction_BYTES: dict[str, bytes] = {"LONG": SMALL[0], "SHORT": SMALL[1]}
-_Direction_OF = {0: records.Direction.LONG, 2: records.Direction.SHORT}
-
-_Grade_BYTES: dict[str, bytes] = {"A": SMALL[0], "B": SMALL[1], "C": SMALL[2], "D": SMALL[3]}
-_Grade_OF = {0: records.Grade.A, 2: records.Grade.B, 4: records.Grade.C, 6: records.Grade.D}
-
-_Priority_BYTES: dict[str, bytes] = {"CRITICAL": SMALL[0], "HIGH": SMALL[1], "MEDIUM": SMALL[2], "LOW": SMALL[3]}
-_Priority_OF = {
-    0: records.Priority.CRITICAL,
-    2: records.Priority.HIGH,
-    4: records.Priority.MEDIUM,
-    6: records.Priority.LOW,
-}
-
-
-def put_Evidence(record: records.Evidence, header: bytes = b"") -> bytes:
-    name_ = record.name.encode()
-    return b"".join(
-        (
-            header,
-            SMALL[len(name_)] if len(name_) < 64 else long(len(name_)),
-            name_,
-            _D1.pack(_v + 0.0 if (_v := record.value) == _v else NAN),
-        )
-    )
-
-
-class _Evidence:
-    __slots__ = records.Evidence.__slots__
-
-    def __init__(self, name: Any, value: Any) -> None:
-        self.name = name
-        self.value = value
-
-
-def get_Evidence(data: bytes, pos: int) -> tuple[records.Evidence, int]:
-    n = data[pos]
-    if n & 129:
-        n, pos = read_length(data, pos)
-    else:
-        n >>= 1
-        pos += 1
-    name_ = data[pos : (pos := pos + n)].decode()
-    (value_,) = _D1.unpack_from(data, pos)
-    pos += 8
-    record: Any = _Evidence(name_, value_)
-    record.__class__ = records.Evidence
-    return record, pos
-
-
-def put_Signal(record: records.Signal, header: bytes = b"") -> bytes:
-    id_ = record.id.encode()
-    strategy_ = record.strategy.encode()
+def put_StatedPosition(record: records.StatedPosition, header: bytes = b"") -> bytes:
     symbol_ = record.symbol.encode()
-    text_ = record.text.encode()
     return b"".join(
         (
             header,
-            SMALL[len(id_)] if len(id_) < 64 else long(len(id_)),
-            id_,
-            SMALL[len(strategy_)] if len(strategy_) < 64 else long(len(strategy_)),
-            strategy_,
             SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
             symbol_,
-            long(record.event_ns),
-            long(record.ordinal),
-            _Direction_BYTES[record.direction],
-            _D3.pack(
-                _v + 0.0 if (_v := record.entry) == _v else NAN,
-                _v + 0.0 if (_v := record.stop) == _v else NAN,
-                _v + 0.0 if (_v := record.target) == _v else NAN,
-            ),
-            long(record.expires_ns),
-            _D1.pack(_v + 0.0 if (_v := record.confidence) == _v else NAN),
-            b"\1" if record.calibrated else b"\0",
-            _Grade_BYTES[record.grade],
-            _Priority_BYTES[record.priority],
-            _D2.pack(_v + 0.0 if (_v := record.bid) == _v else NAN, _v + 0.0 if (_v := record.ask) == _v else NAN),
-            array(record.evidence, put_Evidence),
-            SMALL[len(text_)] if len(text_) < 64 else long(len(text_)),
-            text_,
+            long(record.quantity),
+            long(record.multiplier),
         )
     )
 
 
-class _Signal:
-    __slots__ = records.Signal.__slots__
+class _StatedPosition:
+    __slots__ = records.StatedPosition.__slots__
 
-    def __init__(
-        self,
-        id: Any,
-        strategy: Any,
-        symbol: Any,
-        event_ns: Any,
-        ordinal: Any,
-        direction: Any,
-        entry: Any,
-        stop: Any,
-        target: Any,
-        expires_ns: Any,
-        confidence: Any,
-        calibrated: Any,
-        grade: Any,
-        priority: Any,
-        bid: Any,
-        ask: Any,
-        evidence: Any,
-        text: Any,
-    ) -> None:
-        self.id = id
-        self.strategy = strategy
+    def __init__(self, symbol: Any, quantity: Any, multiplier: Any) -> None:
         self.symbol = symbol
-        self.event_ns = event_ns
-        self.ordinal = ordinal
-        self.direction = direction
-        self.entry = entry
-        self.stop = stop
-        self.target = target
-        self.expires_ns = expires_ns
-        self.confidence = confidence
-        self.calibrated = calibrated
-        self.grade = grade
-        self.priority = priority
-        self.bid = bid
-        self.ask = ask
-        self.evidence = evidence
-        self.text = text
+        self.quantity = quantity
+        self.multiplier = multiplier
 
 
-def get_Signal(data: bytes, pos: int) -> tuple[records.Signal, int]:
-    n = data[pos]
-    if n & 129:
-        n, pos = read_length(data, pos)
-    else:
-        n >>= 1
-        pos += 1
-    id_ = data[pos : (pos := pos + n)].decode()
-    n = data[pos]
-    if n & 129:
-        n, pos = read_length(data, pos)
-    else:
-        n >>= 1
-        pos += 1
-    strategy_ = data[pos : (pos := pos + n)].decode()
+def get_StatedPosition(data: bytes, pos: int) -> tuple[records.StatedPosition, int]:
     n = data[pos]
     if n & 129:
         n, pos = read_length(data, pos)
@@ -2940,74 +3066,89 @@ def get_Signal(data: bytes, pos: int) -> tuple[records.Signal, int]:
         n >>= 1
         pos += 1
     symbol_ = data[pos : (pos := pos + n)].decode()
-    event_ns_ = data[pos]
-    if event_ns_ > 127:
-        event_ns_, pos = read_long(data, pos)
+    quantity_ = data[pos]
+    if quantity_ > 127:
+        quantity_, pos = read_long(data, pos)
     else:
-        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        quantity_ = (quantity_ >> 1) ^ -(quantity_ & 1)
         pos += 1
-    ordinal_ = data[pos]
-    if ordinal_ > 127:
-        ordinal_, pos = read_long(data, pos)
+    multiplier_ = data[pos]
+    if multiplier_ > 127:
+        multiplier_, pos = read_long(data, pos)
     else:
-        ordinal_ = (ordinal_ >> 1) ^ -(ordinal_ & 1)
+        multiplier_ = (multiplier_ >> 1) ^ -(multiplier_ & 1)
         pos += 1
-    direction_ = _Direction_OF[data[pos]]
-    pos += 1
-    (
-        entry_,
-        stop_,
-        target_,
-    ) = _D3.unpack_from(data, pos)
-    pos += 24
-    expires_ns_ = data[pos]
-    if expires_ns_ > 127:
-        expires_ns_, pos = read_long(data, pos)
-    else:
-        expires_ns_ = (expires_ns_ >> 1) ^ -(expires_ns_ & 1)
-        pos += 1
-    (confidence_,) = _D1.unpack_from(data, pos)
-    pos += 8
-    calibrated_ = (False, True)[data[pos]]
-    pos += 1
-    grade_ = _Grade_OF[data[pos]]
-    pos += 1
-    priority_ = _Priority_OF[data[pos]]
-    pos += 1
-    (
-        bid_,
-        ask_,
-    ) = _D2.unpack_from(data, pos)
-    pos += 16
-    evidence_, pos = read_array(data, pos, 9, get_Evidence)
+    record: Any = _StatedPosition(symbol_, quantity_, multiplier_)
+    record.__class__ = records.StatedPosition
+    return record, pos
+
+
+def put_Statement(record: records.Statement, header: bytes = b"") -> bytes:
+    account_ = record.account.encode()
+    day_ = record.day.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(account_)] if len(account_) < 64 else long(len(account_)),
+            account_,
+            long(record.event_ns),
+            SMALL[len(day_)] if len(day_) < 64 else long(len(day_)),
+            day_,
+            long(record.cash_cents),
+            long(record.fees_cents),
+            array(record.positions, put_StatedPosition),
+        )
+    )
+
+
+class _Statement:
+    __slots__ = records.Statement.__slots__
+
+    def __init__(self, account: Any, event_ns: Any, day: Any, cash_cents: Any, fees_cents: Any, positions: Any) -> None:
+        self.account = account
+        self.event_ns = event_ns
+        self.day = day
+        self.cash_cents = cash_cents
+        self.fees_cents = fees_cents
+        self.positions = positions
+
+
+def get_Statement(data: bytes, pos: int) -> tuple[records.Statement, int]:
     n = data[pos]
     if n & 129:
         n, pos = read_length(data, pos)
     else:
         n >>= 1
         pos += 1
-    text_ = data[pos : (pos := pos + n)].decode()
-    record: Any = _Signal(
-        id_,
-        strategy_,
-        symbol_,
-        event_ns_,
-        ordinal_,
-        direction_,
-        entry_,
-        stop_,
-        target_,
-        expires_ns_,
-        confidence_,
-        calibrated_,
-        grade_,
-        priority_,
-        bid_,
-        ask_,
-        evidence_,
-        text_,
-    )
-    record.__class__ = records.Signal
+    account_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    day_ = data[pos : (pos := pos + n)].decode()
+    cash_cents_ = data[pos]
+    if cash_cents_ > 127:
+        cash_cents_, pos = read_long(data, pos)
+    else:
+        cash_cents_ = (cash_cents_ >> 1) ^ -(cash_cents_ & 1)
+        pos += 1
+    fees_cents_ = data[pos]
+    if fees_cents_ > 127:
+        fees_cents_, pos = read_long(data, pos)
+    else:
+        fees_cents_ = (fees_cents_ >> 1) ^ -(fees_cents_ & 1)
+        pos += 1
+    positions_, pos = read_array(data, pos, 3, get_StatedPosition)
+    record: Any = _Statement(account_, event_ns_, day_, cash_cents_, fees_cents_, positions_)
+    record.__class__ = records.Statement
     return record, pos
 
 
@@ -3648,6 +3789,7 @@ def get_Watch(data: bytes, pos: int) -> tuple[records.Watch, int]:
 
 
 ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
+    records.Signal: (put_Signal, header_of("Signal")),
     records.Alert: (put_Alert, header_of("Alert")),
     records.Approval: (put_Approval, header_of("Approval")),
     records.BarFrame: (put_BarFrame, header_of("BarFrame")),
@@ -3666,7 +3808,7 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Reject: (put_Reject, header_of("Reject")),
     records.RiskReport: (put_RiskReport, header_of("RiskReport")),
     records.Settlement: (put_Settlement, header_of("Settlement")),
-    records.Signal: (put_Signal, header_of("Signal")),
+    records.Statement: (put_Statement, header_of("Statement")),
     records.SurfaceFrame: (put_SurfaceFrame, header_of("SurfaceFrame")),
     records.TickFrame: (put_TickFrame, header_of("TickFrame")),
     records.Verdict: (put_Verdict, header_of("Verdict")),
@@ -3674,6 +3816,7 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Watch: (put_Watch, header_of("Watch")),
 }
 DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
+    "Signal": get_Signal,
     "Alert": get_Alert,
     "Approval": get_Approval,
     "BarFrame": get_BarFrame,
@@ -3692,7 +3835,7 @@ DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Reject": get_Reject,
     "RiskReport": get_RiskReport,
     "Settlement": get_Settlement,
-    "Signal": get_Signal,
+    "Statement": get_Statement,
     "SurfaceFrame": get_SurfaceFrame,
     "TickFrame": get_TickFrame,
     "Verdict": get_Verdict,

@@ -7,6 +7,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class Direction(StrEnum):
+    """LONG gains when the price rises."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class Grade(StrEnum):
+    """D is the lowest."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+
+
+class Priority(StrEnum):
+    """How soon a person should look."""
+
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One figure that a signal rests on.
+
+    name: Name of the figure.
+    value: Its value.
+    """
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A strategy's call to act on one underlying. Not advice; educational use.
+
+    id: 16 hex digits: hash of strategy, symbol, event time and ordinal.
+    strategy: Name of the strategy, which is its file name.
+    symbol: Ticker.
+    event_ns: End of the bar that made it, nanoseconds since 1970 UTC.
+    ordinal: 0, 1, ... among the signals of one strategy, symbol and event time.
+    direction: Side.
+    entry: Executable price at event_ns: ask for LONG, bid for SHORT; the close where no quote is known.
+    stop: Leave at this price or worse, quote currency.
+    target: Leave at this price or better, quote currency.
+    expires_ns: After this instant the signal is void, nanoseconds since 1970 UTC.
+    confidence: 0 to 1. A raw score, not a probability, while calibrated is false.
+    calibrated: Whether confidence was measured out of sample.
+    grade: Quality; D at most while not calibrated.
+    priority: Urgency.
+    bid: Bid at event_ns, NaN when unknown.
+    ask: Ask at event_ns, NaN when unknown.
+    evidence: What it rests on, in a fixed order.
+    text: One sentence for people.
+    """
+
+    id: str
+    strategy: str
+    symbol: str
+    event_ns: int
+    ordinal: int
+    direction: Direction
+    entry: float
+    stop: float
+    target: float
+    expires_ns: int
+    confidence: float
+    calibrated: bool
+    grade: Grade
+    priority: Priority
+    bid: float
+    ask: float
+    evidence: tuple[Evidence, ...]
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Something a person should know of an account.
@@ -17,6 +98,7 @@ class Alert:
     text: What was seen and what was expected.
     value: The figure.
     limit: Its limit.
+    priority: How soon a person should look.
     """
 
     account: str
@@ -25,6 +107,7 @@ class Alert:
     text: str
     value: float
     limit: float
+    priority: Priority = Priority.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -787,6 +870,8 @@ class RiskReport:
     net_notional_usd: Sum of positions, shorts negative.
     halted: Whether the account may open positions.
     positions: By symbol.
+    statement_ns: Time of the venue's newest statement that the ledger was held against; 0: none yet.
+    statement_differences: Figures in which it was another than the ledger: cash, fees, positions.
     """
 
     account: str
@@ -802,6 +887,8 @@ class RiskReport:
     net_notional_usd: float
     halted: bool
     positions: tuple[PositionReport, ...]
+    statement_ns: int = 0
+    statement_differences: int = 0
 
 
 class SettlementKind(StrEnum):
@@ -866,85 +953,38 @@ class Settlement:
     text: str = ""
 
 
-class Direction(StrEnum):
-    """LONG gains when the price rises."""
-
-    LONG = "LONG"
-    SHORT = "SHORT"
-
-
-class Grade(StrEnum):
-    """D is the lowest."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
-
-
-class Priority(StrEnum):
-    """How soon a person should look."""
-
-    CRITICAL = "CRITICAL"
-    HIGH = "HIGH"
-    MEDIUM = "MEDIUM"
-    LOW = "LOW"
-
-
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """One figure that a signal rests on.
+class StatedPosition:
+    """One position of a statement.
 
-    name: Name of the figure.
-    value: Its value.
+    symbol: Ticker or OSI symbol.
+    quantity: Shares or contracts, negative when short, never 0.
+    multiplier: Shares that its price is for.
     """
 
-    name: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """A strategy's call to act on one underlying. Not advice; educational use.
-
-    id: 16 hex digits: hash of strategy, symbol, event time and ordinal.
-    strategy: Name of the strategy, which is its file name.
-    symbol: Ticker.
-    event_ns: End of the bar that made it, nanoseconds since 1970 UTC.
-    ordinal: 0, 1, ... among the signals of one strategy, symbol and event time.
-    direction: Side.
-    entry: Executable price at event_ns: ask for LONG, bid for SHORT; the close where no quote is known.
-    stop: Leave at this price or worse, quote currency.
-    target: Leave at this price or better, quote currency.
-    expires_ns: After this instant the signal is void, nanoseconds since 1970 UTC.
-    confidence: 0 to 1. A raw score, not a probability, while calibrated is false.
-    calibrated: Whether confidence was measured out of sample.
-    grade: Quality; D at most while not calibrated.
-    priority: Urgency.
-    bid: Bid at event_ns, NaN when unknown.
-    ask: Ask at event_ns, NaN when unknown.
-    evidence: What it rests on, in a fixed order.
-    text: One sentence for people.
-    """
-
-    id: str
-    strategy: str
     symbol: str
+    quantity: int
+    multiplier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An account as its venue keeps it, after all that the venue has written before it on the same partition.
+
+    account: Name of the account.
+    event_ns: Nanoseconds since 1970 UTC.
+    day: New York's date of the session that has closed, YYYY-MM-DD.
+    cash_cents: Cash, cents.
+    fees_cents: Fees paid since the account was opened, cents.
+    positions: By symbol.
+    """
+
+    account: str
     event_ns: int
-    ordinal: int
-    direction: Direction
-    entry: float
-    stop: float
-    target: float
-    expires_ns: int
-    confidence: float
-    calibrated: bool
-    grade: Grade
-    priority: Priority
-    bid: float
-    ask: float
-    evidence: tuple[Evidence, ...]
-    text: str
+    day: str
+    cash_cents: int
+    fees_cents: int
+    positions: tuple[StatedPosition, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -1152,7 +1192,8 @@ class Watch:
 
 
 Record = (
-    Alert
+    Signal
+    | Alert
     | Approval
     | BarFrame
     | Cancel
@@ -1170,7 +1211,7 @@ Record = (
     | Reject
     | RiskReport
     | Settlement
-    | Signal
+    | Statement
     | SurfaceFrame
     | TickFrame
     | Verdict
@@ -1178,6 +1219,8 @@ Record = (
     | Watch
 )
 RECORDS: dict[str, type] = {
+    "Evidence": Evidence,
+    "Signal": Signal,
     "Alert": Alert,
     "Approval": Approval,
     "BarFrame": BarFrame,
@@ -1201,8 +1244,8 @@ RECORDS: dict[str, type] = {
     "RiskReport": RiskReport,
     "Transfer": Transfer,
     "Settlement": Settlement,
-    "Evidence": Evidence,
-    "Signal": Signal,
+    "StatedPosition": StatedPosition,
+    "Statement": Statement,
     "SurfaceFrame": SurfaceFrame,
     "TickFrame": TickFrame,
     "Figure": Figure,

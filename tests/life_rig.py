@@ -18,12 +18,14 @@ from schemas.records import (
 from streams.book.ledger import Ledger, apply_fill, apply_settlement
 from streams.stage import Emit, Step
 from streams.state import decode_state, encode_state
+from streams.venue import statement
 from streams.venue.life import STATE, Params, after
 from tests.orderpath_rig import fill, mandate
 
 NAN = float("nan")
 SECOND_NS = 1_000_000_000
 EPOCH = date(1970, 1, 1)
+KEPT = {**STATE, **statement.STATE}
 
 
 def new_york(day: date, clock: time) -> int:
@@ -105,12 +107,12 @@ class Life:
         settled: list[Settlement] = []
         for record in records:
             filled = (Emit("book", record.account, record),) if isinstance(record, Fill) else ()
-            step = after(self.state, record, Step({}, filled), self.params)
+            step = statement.after(self.state, record, after(self.state, record, Step({}, filled), self.params))
             for key, value in step.changed.items():
                 if value is None:
                     self.state.pop(key, None)
                 else:
-                    self.state[key] = decode_state(STATE[key.partition("/")[0]], encode_state(value))
+                    self.state[key] = decode_state(KEPT[key.partition("/")[0]], encode_state(value))
             for emit in step.outputs:
                 assert (emit.topic, emit.key) == ("book", self.name)
                 self.told.append(emit.record)

@@ -97,11 +97,13 @@ def session(open_s: float = 0, close_s: float = 23_400, told_s: float = 0) -> Ma
     return event(MarketEventKind.SESSION_OPEN, told_s, start_ns=at(open_s), end_ns=at(close_s))
 
 
-def trades(told: Iterable[Fill]) -> list[tuple[str, int, int, int]]:
+def trades(told: Iterable[Any]) -> list[tuple[str, int, int, int]]:
     """Return (order, quantity, price, remaining) of what was traded."""
-    return [(one.intent_id, one.quantity, one.price_cents, one.remaining) for one in told if one.quantity]
+    fills = [one for one in told if isinstance(one, Fill)]
+    return [(one.intent_id, one.quantity, one.price_cents, one.remaining) for one in fills if one.quantity]
 
 
-def ends(told: Iterable[Fill]) -> list[tuple[str, OrderStatus, str]]:
+def ends(told: Iterable[Any]) -> list[tuple[str, OrderStatus, str]]:
     """Return (order, state, reason) of what ended without a trade."""
-    return [(one.intent_id, one.status, one.reason) for one in told if not one.quantity and not one.remaining]
+    fills = [one for one in told if isinstance(one, Fill)]
+    return [(one.intent_id, one.status, one.reason) for one in fills if not one.quantity and not one.remaining]

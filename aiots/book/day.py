@@ -14,7 +14,7 @@ from typing import Any
 from aiots.book.reading import AccountLog, Entry, date_of
 from aiots.book.trail import cash_of, trails_of
 from schemas.osi import OptionSymbol, parse_osi
-from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Verdict
+from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Statement, Verdict
 from streams.book.explain.fold import Explainer, Row, sums
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
 from streams.book.valuation import is_option, option_micro, share_value_cents, unit_cents
@@ -47,7 +47,11 @@ class Held:
 
 @dataclass
 class DayFigures:
-    """One account's day. curve: (instant, equity in cents), a point a minute in which something was marked."""
+    """One account's day. curve: (instant, equity in cents), a point a minute in which something was marked.
+
+    statement: the venue's, of this day's close. statement_differences: figures in which risk's ledger was another;
+    None: it was not compared.
+    """
 
     account: str
     day: date
@@ -69,11 +73,22 @@ class DayFigures:
     alerts: list[Any] = field(default_factory=list)
     cash_by_strategy: dict[str, int] = field(default_factory=dict)
     explained: tuple[Row, ...] = ()
+    statement: Statement | None = None
+    statement_differences: int | None = None
 
     @property
     def pnl_cents(self) -> int:
         """Equity less that of before the day."""
         return self.equity_cents - self.equity_before_cents
+
+    @property
+    def reconciled(self) -> str:
+        """Return whether the ledger was equal to the venue's statement at the close, in words."""
+        if self.statement is None:
+            return "not stated"
+        if self.statement_differences is None:
+            return "stated, not compared"
+        return f"no, {self.statement_differences} differences" if self.statement_differences else "yes"
 
     def by_expiry(self) -> dict[tuple[str, str], dict[str, float]]:
         """Return the sums of greeks by expiry and band of strikes; shares stand under ("", "shares")."""
@@ -146,9 +161,19 @@ def day_of(log: AccountLog, day: date) -> DayFigures:
     found.low_cents, found.high_cents = min(levels), max(levels)
     found.positions = [_held(fold, symbol) for symbol in sorted(fold.ledger.positions)]
     found.alerts = [alert for alert in log.alerts if date_of(alert.event_ns) == day]
+    _reconcile(found, log)
     found.explained = tuple(row for row in explainer.rows() if row.day == day.isoformat())
     _count_verdicts(found, (trail.verdicts for trail in trails_of(log, day).trails.values()))
     return found
+
+
+def _reconcile(found: DayFigures, log: AccountLog) -> None:
+    """Find the venue's statement of the day, which may come with the next opening, and what risk said of it."""
+    stated = [entry.record for entry in log.entries if isinstance(entry.record, Statement)]
+    found.statement = next((one for one in reversed(stated) if one.day == found.day.isoformat()), None)
+    if found.statement is not None:
+        said = [one for one in log.reports if one.statement_ns == found.statement.event_ns]
+        found.statement_differences = said[0].statement_differences if said else None
 
 
 def _count(found: DayFigures, entry: Entry, fold: _Fold) -> None:
@@ -273,6 +298,14 @@ def as_dict(found: DayFigures) -> dict[str, Any]:
             "refused": len(found.refused),
             "cut": len(found.cut),
             "rules": dict(sorted(found.rules.items())),
+        },
+        "reconciled_at_close": found.reconciled,
+        "statement": None
+        if found.statement is None
+        else {
+            "cash_usd": found.statement.cash_cents / 100,
+            "fees_usd": found.statement.fees_cents / 100,
+            "positions": {one.symbol: one.quantity for one in found.statement.positions},
         },
         "alerts": [
             {"rule": one.rule, "text": one.text, "value": one.value, "limit": one.limit} for one in found.alerts

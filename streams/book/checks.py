@@ -21,6 +21,7 @@ from schemas.records import (
     SettlementKind,
     Side,
     Signal,
+    Statement,
     Verdict,
     Watch,
 )
@@ -239,6 +240,21 @@ def check_settlement(settlement: Settlement) -> None:
             raise bad("settlement.transfers quantity", transfer.quantity, "other than 0")
     if settlement.carries and len(settlement.transfers) < 2:
         raise bad("settlement.transfers", len(settlement.transfers), ">= 2 where one carries its cost into others")
+
+
+def check_statement(statement: Statement) -> None:
+    """Raise where it is of no account or day, or states a position twice, of nothing, or of 0."""
+    named("statement.account", statement.account)
+    named("statement.day", statement.day)
+    not_negative("statement.event_ns", statement.event_ns)
+    symbols = [one.symbol for one in statement.positions]
+    if len(set(symbols)) < len(symbols):
+        raise bad("statement.positions", symbols, "each symbol once")
+    for one in statement.positions:
+        named("statement.positions symbol", one.symbol)
+        positive("statement.positions multiplier", one.multiplier)
+        if one.quantity == 0:
+            raise bad("statement.positions quantity", one.quantity, "other than 0")
 
 
 def check_cancel(cancel: Cancel) -> None:

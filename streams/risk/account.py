@@ -19,6 +19,7 @@ from streams.book.money import cents_up, dollars_of
 from streams.risk.day_trades import Session, Traded
 from streams.risk.limit import AccountView
 from streams.risk.market import held_unit, market_key, unit_of
+from streams.risk.statement import Compared
 
 DAY_NS = 86_400_000_000_000
 DAY_CUT_NS = 8 * 3_600_000_000_000
@@ -213,8 +214,9 @@ def after_answer(account: Account, fill: Fill) -> Account:
 
 
 def report(account: Account, markets: Mapping[str, Any]) -> RiskReport:
-    """Return the account's state as a record."""
+    """Return the account's state as a record. markets: state by key."""
     now = account.equity_cents
+    stated: Compared | None = markets.get(f"statement/{account.mandate.account}")
     positions = []
     for symbol, position in sorted(account.ledger.positions.items()):
         value = held_unit(symbol, position, markets.get(market_key(symbol))).value_cents
@@ -234,4 +236,6 @@ def report(account: Account, markets: Mapping[str, Any]) -> RiskReport:
         net_notional_usd=dollars_of(sum(position.value_cents for position in positions)),
         halted=bool(account.halted),
         positions=tuple(positions),
+        statement_ns=stated.event_ns if stated is not None else 0,
+        statement_differences=stated.differences if stated is not None else 0,
     )

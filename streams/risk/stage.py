@@ -30,17 +30,27 @@ from schemas.records import (
     Record,
     Settlement,
     Side,
+    Statement,
     Verdict,
 )
 from schemas.topics import PASSED_ON
 from streams.book import radar
-from streams.book.checks import check_fill, check_intent, check_mandate, check_mark, check_option_mark, check_settlement
+from streams.book.checks import (
+    check_fill,
+    check_intent,
+    check_mandate,
+    check_mark,
+    check_option_mark,
+    check_settlement,
+    check_statement,
+)
 from streams.book.ledger import Ledger, quantity_of
 from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
 from streams.risk import day_trades, holdings, margins, soft
+from streams.risk import statement as statements
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
 from streams.risk.judge import figures_of, judged, reducing_units, view_order
@@ -66,7 +76,14 @@ class Index:
 
 WATCHED = tuple(name for name, rule in RULES.items() if rule.watch is not watch_nothing)
 """Rules that look at every mark."""
-STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "option": OptionMarket, **radar.STATE}
+STATE: dict[str, type] = {
+    "index": Index,
+    "account": Account,
+    "market": Market,
+    "option": OptionMarket,
+    **radar.STATE,
+    **statements.STATE,
+}
 NONE = Index(())
 
 
@@ -92,6 +109,8 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_fill(state, record, params)
     if isinstance(record, Settlement):
         return _on_settlement(state, record, params)
+    if isinstance(record, Statement):
+        return _on_statement(state, record)
     if isinstance(record, MarketEvent):
         return radar.after(state, record, _on_event(state, record), ())
     if isinstance(record, Control):
@@ -259,6 +278,16 @@ def _on_settlement(state: Mapping[str, Any], settlement: Settlement, params: Par
     symbols = {settlement.symbol, *(one.symbol for one in settlement.transfers)}
     account = holdings.settled(account, settlement, state)
     return _moved(state, margins.remargined(account, symbols, state, params.margin_rules), params)
+
+
+def _on_statement(state: Mapping[str, Any], statement: Statement) -> Step:
+    check_statement(statement)
+    account = accounts.at_time(_account(state, "statement", statement.account), statement.event_ns)
+    found, alerts = statements.compared(account.ledger, statement)
+    key = f"statement/{statement.account}"
+    account, emit = _reported(account, ChainMap({key: found}, state))  # type: ignore[arg-type]  # only read
+    told = [Emit(RISK, alert.account, alert) for alert in alerts]
+    return Step({f"account/{statement.account}": account, key: found}, (*told, emit))
 
 
 def _moved(state: Mapping[str, Any], account: Account, params: Params) -> Step:

@@ -27,6 +27,7 @@ from schemas.records import (
     Record,
     Settlement,
     Signal,
+    Statement,
 )
 from schemas.topics import PASSED_ON
 from streams.book.checks import (
@@ -117,7 +118,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
-    if isinstance(record, MarketEvent):
+    if isinstance(record, MarketEvent | Statement):
         return Step({}, ())
     raise unexpected("sizing", record)
 

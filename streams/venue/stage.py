@@ -6,18 +6,31 @@
 - Each order ends exactly once, by the Fill whose `remaining` is 0; sizing and risk count it as under way until then.
 - A mark looks only at the orders that its prices concern (book.py).
 - What becomes of positions without an order (expiry, assignment, dividends, splits) follows what orders did: life/.
+- At each session's close every account is stated as the venue keeps it: statement.py.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.records import Cancel, Control, Fill, Mandate, Mark, MarketEvent, OptionMark, Record, Settlement, Verdict
+from schemas.records import (
+    Cancel,
+    Control,
+    Fill,
+    Mandate,
+    Mark,
+    MarketEvent,
+    OptionMark,
+    Record,
+    Settlement,
+    Statement,
+    Verdict,
+)
 from streams.book.checks import check_fill, check_mandate, check_mark, check_option_mark
 from streams.checks import unexpected
 from streams.fold import PureFold
 from streams.stage import Step
-from streams.venue import life, quotes
+from streams.venue import life, quotes, statement
 from streams.venue.accept import accept
 from streams.venue.book import Book, Desk, everyone, woken
 from streams.venue.brackets import after_trade
@@ -41,6 +54,7 @@ STATE: dict[str, type] = {
     "quote": Quote,
     "session": Session,
     **life.STATE,
+    **statement.STATE,
 }
 
 
@@ -55,7 +69,8 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     if isinstance(record, Mark | OptionMark):
         quote = _quoted(state, record)
         if quote is not None and _is_quiet(state, record.symbol, quote.event_ns):
-            return life.after(state, record, Step({f"quote/{record.symbol}": quote}, ()), params)
+            step = life.after(state, record, Step({f"quote/{record.symbol}": quote}, ()), params)
+            return statement.after(state, record, step)
         if quote is not None:
             _on_quote(turn, record.symbol, quote)
     elif isinstance(record, Verdict):
@@ -70,9 +85,9 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         on_event(turn, record)
     elif isinstance(record, Mandate):
         _on_mandate(turn, record)
-    elif not isinstance(record, Settlement):
+    elif not isinstance(record, Settlement | Statement):
         raise unexpected("venue", record)
-    return life.after(state, record, turn.step(), params)
+    return statement.after(state, record, life.after(state, record, turn.step(), params))
 
 
 def _quoted(state: Mapping[str, Any], mark: Mark | OptionMark) -> Quote | None:

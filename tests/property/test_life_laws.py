@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import Fill, LegFill, Record, Settlement, SettlementKind, Side, Transfer
+from schemas.records import Alert, Fill, LegFill, Record, Settlement, SettlementKind, Side, Statement, Transfer
 from streams.book.ledger import Ledger, apply_fill, apply_settlement
 from streams.book.settle_terms import underlying
 from streams.risk import stage as risk
+from streams.risk.statement import RULE
 from streams.sizing import stage as sizing
 from streams.venue.life import Params
 from tests.life_rig import (
@@ -115,6 +116,7 @@ class Sums:
         self.cash, self.fees = CAPITAL_CENTS, 0
         self.held: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
+        self.statements = 0
 
     def add(self, record: Record) -> None:
         """Add a fill or a settlement."""
@@ -136,6 +138,14 @@ class Sums:
         self.cash -= record.fee_cents
         self.fees += record.fee_cents
 
+    def check_statement(self, stated: Statement) -> None:
+        """Assert that a statement says the same."""
+        assert (stated.cash_cents, stated.fees_cents) == (self.cash, self.fees)
+        assert {one.symbol: one.quantity for one in stated.positions} == {
+            name: quantity for name, quantity in self.held.items() if quantity
+        }
+        self.statements += 1
+
     def check(self, ledger: Ledger) -> None:
         """Assert that a ledger says the same, that its lots add up, and that it realised what it must have."""
         assert ledger.cash_cents == self.cash
@@ -153,18 +163,24 @@ class Sums:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_thousand_days_reconcile_to_the_cent(seed: int) -> None:
-    """Four times 250 sessions; every kind of event happens; in the end all is closed, and all is realised."""
+    """Four times 250 sessions; every kind of event happens; in the end all is closed, and all is realised. The venue
+    states each of them, and risk finds no difference.
+    """
     life = Life(Params(pin_seed=seed), mandate(capital_cents=CAPITAL_CENTS))
     market, sums, start = Days(seed), Sums(), mandate(capital_cents=CAPITAL_CENTS)
     sized, risked = Stage(sizing.advance, sizing.Params(), start), Stage(risk.advance, risk.Params(), start)
     day, last, told = START, START, 0
+    alarms: list[Alert] = []
     for _ in range(250):
         for record in market.day(day, life):
             life(record)
             for one in life.told[told:]:
-                sums.add(one)
                 sized(one)
-                risked(one)
+                alarms += [out for out in risked(one) if isinstance(out, Alert) and out.rule == RULE]
+                if isinstance(one, Statement):
+                    sums.check_statement(one)
+                else:
+                    sums.add(one)
             told = len(life.told)
             sums.check(life.ledger)
         # Holidays come too: what they would have told is told with the next session.
@@ -173,6 +189,7 @@ def test_a_thousand_days_reconcile_to_the_cent(seed: int) -> None:
             day += timedelta(days=3 if day.weekday() == 4 else 1)
     assert sized.state["account/paper"].ledger == risked.state["account/paper"].ledger == life.ledger
     assert set(sums.kinds) == {"fill", *SettlementKind}
+    assert (sums.statements, alarms) == (250, [])
     for symbol, position in life.ledger.positions.items():
         life(bought(symbol, -position.quantity, 100, last, multiplier=position.multiplier))
     assert life.ledger.positions == {}

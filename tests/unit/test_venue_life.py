@@ -182,7 +182,7 @@ def test_a_day_order_from_outside_ends_with_the_next_session() -> None:
     run(session())
     assert ends(run(mark(second=23_401))) == [("1", OrderStatus.EXPIRED, "session closed")]
     run(limit("3", Side.BUY, 1, 9_000, second=30_000, **DAY))
-    assert run(session(86_400, 109_800, 86_000)) == []
+    assert ends(run(session(86_400, 109_800, 86_000))) == []
     assert ends(run(mark(second=109_801))) == [("3", OrderStatus.EXPIRED, "session closed")]
 
 
