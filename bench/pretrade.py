@@ -31,6 +31,7 @@ from schemas.records import (
 from streams.fold import PureFold
 from streams.risk.params import SECTORS, Params
 from streams.risk.stage import make
+from streams.runtime import garbage
 from streams.stage import Output
 
 SECTION = "pretrade"
@@ -105,6 +106,7 @@ def run(context: Context) -> None:
     fold = make(Params(), 0, 1)
     for output in fold.apply([wire.encode(record) for record in before]):
         assert isinstance(output, Output), output
+    garbage.settle()  # as the stage's own process does
     checks = CHECKS // 10 if context.quick else CHECKS
     spent = []
     for number in range(WORKING, WORKING + checks):

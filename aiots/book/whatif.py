@@ -58,6 +58,7 @@ def what_if(stages: Stages, ticket: OrderTicket) -> WhatIf | None:
     ]
     told = venue.advance(stages.venue[0], verdict, stages.venue[1]).outputs
     account: Account = state[f"account/{intent.account}"]
+    account = margins.remargined(account, account.stale, state, params.margin_rules)
     before, power = margins.power_of(account, params.margin_rules)
     delta, gamma, vega = greeks(state, intent)
     return WhatIf(

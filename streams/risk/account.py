@@ -77,7 +77,8 @@ class Account:
     """One account. working by order id. day: number of the session day, -1 before the first. alerted: what was told.
 
     held, worth_cents, gross_cents, sums: see holdings.py. sessions: the last five, oldest first. traded: what was
-    opened in the newest, by symbol. soft_ns: when soft limits were looked at last. margins: by underlying.
+    opened in the newest, by symbol. soft_ns: when soft limits were looked at last. margins: by underlying;
+    stale: of which of them no more is known than that they are enough (margins.py).
     """
 
     mandate: Mandate
@@ -98,6 +99,7 @@ class Account:
     traded: dict[str, Traded] = field(default_factory=dict)
     soft_ns: int = 0
     margins: dict[str, Margin] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
 
     @property
     def equity_cents(self) -> int:
@@ -168,6 +170,7 @@ def with_worth(account: Account, now_ns: int, worth_cents: int, gross_cents: int
         account.traded,
         account.soft_ns,
         account.margins,
+        account.stale,
     )
 
 

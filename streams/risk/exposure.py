@@ -45,29 +45,52 @@ class Worst:
             self.gross_cents += max(held + buys, sells - held) * size - self._held_cents(symbol)
 
     def _add(self, parts: tuple[Part, ...], quantity: int, reference_cents: int, strategy: str) -> None:
-        by: dict[str, int] = {}
-        gamma = vega = 0
+        underlying, others = "", dict[str, int]()
+        delta = gamma = vega = 0
         for part in parts:
-            symbol, unit = part.symbol, self._unit(part.symbol, part.multiplier)
+            symbol = part.symbol
+            unit = self._unit(symbol, part.multiplier)
             if unit is None:
                 unit = order_unit(symbol, part.multiplier, reference_cents, self.markets)
             moved = quantity * part.ratio
+            of, _, _, size, of_delta, of_gamma, of_vega = unit
             sums = self.orders.get(symbol)
             if sums is None:
                 sums = self.orders[symbol] = [0, 0, 0, 0]
-            sums[0 if moved > 0 else 1] += abs(moved)
-            sums[2] = max(sums[2], reference_cents)
-            sums[3] = max(sums[3], unit.size_cents)
-            by[unit.underlying] = by.get(unit.underlying, 0) + moved * unit.delta
-            gamma += moved * unit.gamma
-            vega += moved * unit.vega
-        for underlying, delta in by.items():
-            cell = self.delta.setdefault(underlying, {}).setdefault(strategy, [0, 0])
-            _widen(cell, delta)
-            # An order of several underlyings may fill for all of them only, which lies within these ends.
-            _widen(self.total, delta)
-        _widen(self.gamma, gamma)
-        _widen(self.vega, vega)
+            if moved > 0:
+                sums[0] += moved
+            else:
+                sums[1] -= moved
+            if reference_cents > sums[2]:
+                sums[2] = reference_cents
+            if size > sums[3]:
+                sums[3] = size
+            if of == underlying or not underlying:
+                underlying = of
+                delta += moved * of_delta
+            else:
+                others[of] = others.get(of, 0) + moved * of_delta
+            gamma += moved * of_gamma
+            vega += moved * of_vega
+        self._widen(underlying, strategy, delta)
+        # An order of several underlyings may fill for all of them only, which lies within these ends.
+        for of, moved in others.items():
+            self._widen(of, strategy, moved)
+        if gamma:
+            self.gamma[gamma > 0] += gamma
+        if vega:
+            self.vega[vega > 0] += vega
+
+    def _widen(self, underlying: str, strategy: str, delta: int) -> None:
+        cells = self.delta.get(underlying)
+        if cells is None:
+            cells = self.delta[underlying] = {}
+        cell = cells.get(strategy)
+        if cell is None:
+            cell = cells[strategy] = [0, 0]
+        up = delta > 0
+        cell[up] += delta
+        self.total[up] += delta
 
     def approve(self, account: Account, parts: tuple[Part, ...], quantity: int, cents: int, strategy: str) -> None:
         """Take an order in that the account now has under way; cents: its reference."""
@@ -95,9 +118,11 @@ class Worst:
     def _unit(self, symbol: str, multiplier: int) -> Unit | None:
         """Return one share or contract by its market, looked up once; None where no size is known."""
         key = (symbol, multiplier)
-        if key not in self._units:
-            self._units[key] = unit_of(symbol, multiplier, self.markets.get(market_key(symbol)))
-        return self._units[key]
+        units = self._units
+        if key in units:
+            return units[key]
+        unit = units[key] = unit_of(symbol, multiplier, self.markets.get(market_key(symbol)))
+        return unit
 
     def _held_unit(self, symbol: str, position: Position) -> Unit:
         unit = self._unit(symbol, position.multiplier)
@@ -123,10 +148,6 @@ class Worst:
         """Return the delta of a strategy in an underlying."""
         down, up = self.delta.get(underlying, {}).get(strategy, (0, 0))
         return down, up
-
-
-def _widen(ends: list[int], by: int) -> None:
-    ends[1 if by > 0 else 0] += by
 
 
 def size_of(ends: Ends) -> int:

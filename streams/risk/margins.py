@@ -1,9 +1,11 @@
 """An account's margin as risk keeps it: by underlying, so that an order or a mark reckons one underlying anew.
 
 `Account.margins` holds what each underlying's positions and working orders need (streams/risk/margin). It is reckoned
-anew for an underlying at each approval, answer, fill and settlement in it, and for all with each report that marks
-cause. An order is judged at the marks of now: the need of its own underlyings is reckoned with it, that of the others
-is as kept, at most `report_interval_s` old.
+anew for an underlying at each approval, settlement and end of an order in it, and for all with each report that marks
+cause. A fill never makes the need greater than the worst case that was reckoned at the order's approval, so it leaves
+the figure and calls it `stale`. An order is judged at the marks of now: the need of its own underlyings is reckoned
+with it, that of the others is as kept, at most `report_interval_s` old; before that cuts an order, what is stale is
+reckoned anew.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,13 +19,14 @@ from streams.book.ledger import Position
 from streams.book.money import MICRO_PER_CENT
 from streams.risk.account import Account, Margin, Part, Working, with_order
 from streams.risk.margin.contract import Order, OrderLeg, ticker_of
-from streams.risk.margin.requirement import Power, of_underlying, orders_by_underlying, power
+from streams.risk.margin.requirement import Power, of_underlying, part_in, power
 from streams.risk.margin.rules import MarginRow, MarginRules
 from streams.risk.market import Market, OptionMarket, market_key
 
 HEAD = 7
 """Characters of an option's symbol that end in the first of its year; no ticker has so many."""
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+HALF_CENT = MICRO_PER_CENT // 2
 LIMITED = (OrderKind.LIMIT, OrderKind.STOP_LIMIT)
 
 
@@ -49,18 +52,36 @@ def kind_of(account: Account, row: MarginRow) -> MarginKind:
 
 def order_of(working: Working, quantity: int) -> Order:
     """Return so many units of a working order: at its limit, else at its reference where it is of one symbol."""
-    legs = tuple(OrderLeg(part.symbol, part.ratio, part.multiplier) for part in working.parts)
     sign = 1 if working.side is Side.BUY else -1
-    limited, single = working.kind in LIMITED, len(legs) == 1
+    limited = working.kind in LIMITED
     cents = working.limit_cents if limited else working.reference_cents
-    cost = sign * cents * (legs[0].multiplier if single else 1)
-    return Order(legs, quantity, cost if limited or (single and cents) else None)
+    if len(working.parts) == 1:
+        (part,) = working.parts
+        cost = sign * cents * part.multiplier if limited or cents else None
+        return Order((OrderLeg(part.symbol, part.ratio, part.multiplier),), quantity, cost)
+    legs = tuple([OrderLeg(part.symbol, part.ratio, part.multiplier) for part in working.parts])
+    return Order(legs, quantity, sign * cents if limited else None)
 
 
 def remargined(account: Account, symbols: Iterable[str], markets: Mapping[str, Any], rules: MarginRules) -> Account:
     """Return the account with the margin of these symbols' underlyings reckoned anew."""
-    row = row_of(rules, account)
-    return replace(account, margins=_need(account, None, symbols, markets, row).margins)
+    tickers = {ticker_of(symbol) for symbol in symbols}
+    margins = _need(account, None, tickers, markets, row_of(rules, account)).margins
+    return replace(account, margins=margins, stale=tuple(one for one in account.stale if one not in tickers))
+
+
+def filled(account: Account, symbols: Iterable[str]) -> Account:
+    """Return the account after an order of these symbols, which was under way, has filled in whole or in part."""
+    tickers = {ticker_of(symbol) for symbol in symbols}
+    if tickers.issubset(account.stale):
+        return account
+    return replace(account, stale=tuple(sorted(tickers.union(account.stale))))
+
+
+def approved(account: Account, need: Need, parts: tuple[Part, ...]) -> Account:
+    """Return the account with what it needs with an order of these parts."""
+    tickers = {ticker_of(part.symbol) for part in parts}
+    return replace(account, margins=need.margins, stale=tuple(one for one in account.stale if one not in tickers))
 
 
 def power_of(account: Account, rules: MarginRules) -> tuple[int, Power]:
@@ -93,29 +114,30 @@ class Needs:
         if units not in self._found:
             quantity = self._reducing + units
             order = replace(self._working, quantity=quantity) if quantity else None
-            symbols = [part.symbol for part in self._parts]
-            self._found[units] = _need(self._account, order, symbols, self._markets, self._row)
+            tickers = {ticker_of(part.symbol) for part in self._parts}
+            self._found[units] = _need(self._account, order, tickers, self._markets, self._row)
         return self._found[units]
 
 
 def _need(
-    account: Account, more: Working | None, symbols: Iterable[str], markets: Mapping[str, Any], row: MarginRow
+    account: Account, more: Working | None, tickers: set[str], markets: Mapping[str, Any], row: MarginRow
 ) -> Need:
-    """Return the need with what works and one order more; underlyings of other symbols are as kept."""
+    """Return the need with what works and one order more; other underlyings are as kept."""
     margins = dict(account.margins)
     forbidden: list[str] = []
-    tickers = {ticker_of(symbol) for symbol in symbols}
-    working = (*account.working.values(), more) if more is not None else account.working.values()
     heads = _Tickers()
-    orders = [one for one in working if not tickers.isdisjoint([heads[part.symbol[:HEAD]] for part in one.parts])]
-    by_ticker = orders_by_underlying(order_of(one, one.quantity) for one in orders)
+    orders: dict[str, list[Order]] = {ticker: [] for ticker in tickers}
+    for one in (*account.working.values(), more) if more is not None else account.working.values():
+        concerned = [ticker for ticker in {heads[part.symbol[:HEAD]] for part in one.parts} if ticker in tickers]
+        for ticker in concerned:
+            orders[ticker].append(part_in(order_of(one, one.quantity), ticker))
     positions: dict[str, dict[str, Position]] = {ticker: {} for ticker in tickers}
     for symbol, position in account.ledger.positions.items():
         if (ticker := heads[symbol[:HEAD]]) in positions:
             positions[ticker][symbol] = position
     for ticker in sorted(tickers):
         margins.pop(ticker, None)
-        mine, held = by_ticker.get(ticker, []), positions[ticker]
+        mine, held = orders[ticker], positions[ticker]
         if held or mine:
             prices = prices_of(ticker, {*held, *(leg.symbol for order in mine for leg in order.legs)}, markets)
             found = of_underlying(ticker, held, prices, mine, row, kind_of(account, row))
@@ -142,16 +164,12 @@ def prices_of(ticker: str, symbols: Iterable[str], markets: Mapping[str, Any]) -
         market = markets.get(market_key(symbol))
         if isinstance(market, OptionMarket):
             if market.value_micro is not None:
-                found[symbol] = _cents(market.value_micro)
+                found[symbol] = (market.value_micro + HALF_CENT) // MICRO_PER_CENT
             if market.spot_micro is not None:
                 spots.append((market.event_ns, market.spot_micro))
     market = markets.get(market_key(ticker))
     if isinstance(market, Market) and market.value_cents is not None:
         found[ticker] = market.value_cents
     elif spots:
-        found[ticker] = _cents(max(spots)[1])
+        found[ticker] = (max(spots)[1] + HALF_CENT) // MICRO_PER_CENT
     return found
-
-
-def _cents(micro: int) -> int:
-    return (micro + MICRO_PER_CENT // 2) // MICRO_PER_CENT

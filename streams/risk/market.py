@@ -16,7 +16,7 @@ from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import Mark, OptionMark
 from streams.book.ledger import Position
 from streams.book.money import MICRO_PER_CENT, MICRO_PER_DOLLAR, cents_nearest, cents_up, micro_of
-from streams.book.valuation import is_option, option_micro, unit_cents
+from streams.book.valuation import OPTION_CHARS, is_option, option_micro, unit_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Market:
     event_ns: int
     value_cents: int | None
     exposure_cents: int | None
+
+    __hash__ = object.__hash__  # by identity, and so at once: unit_of keeps what it made of this very object
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class OptionMarket:
     delta_micro: int | None
     gamma_micro: int = 0
     vega_micro: int = 0
+
+    __hash__ = object.__hash__  # as Market's
 
 
 class Unit(NamedTuple):
@@ -70,7 +74,7 @@ def terms_of(symbol: str) -> OptionSymbol | None:
 
 def market_key(symbol: str) -> str:
     """Return the state's key of a market."""
-    return f"option/{symbol}" if is_option(symbol) else f"market/{symbol}"
+    return "option/" + symbol if len(symbol) == OPTION_CHARS else "market/" + symbol
 
 
 def after_mark(market: Market | None, mark: Mark) -> Market:
@@ -116,8 +120,12 @@ def _signed(dollars: float) -> int:
     return micro_of(dollars) if dollars >= 0 else -micro_of(-dollars)
 
 
+@lru_cache(maxsize=16_384)
 def unit_of(symbol: str, multiplier: int, market: Any) -> Unit | None:
-    """Return one share or contract by its market; None where no size is known."""
+    """Return one share or contract by its market; None where no size is known.
+
+    Kept for the very object that a market is: an order asks for all that works, and little of it has changed.
+    """
     if isinstance(market, OptionMarket):
         if market.delta_micro is None:
             return _unknown_option(symbol, multiplier, market)

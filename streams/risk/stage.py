@@ -8,7 +8,6 @@ An intent that is parked (it waits for a person) is judged, and its verdict told
 takes nothing of the limits and makes no Verdict, so that no venue ever sees it. It is judged again when it is sent.
 """
 
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -139,12 +138,11 @@ def _marked(state: Mapping[str, Any], mark: Mark | OptionMark, before: Any, afte
             account, alerts = _watched(account)
             outputs += alerts
             if account.now_ns - account.soft_ns >= params.soft_interval_s * SECOND_NS:
-                now = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
-                account, alerts = _softly(account, now, params)
+                account, alerts = _softly(account, {**state, key: after}, params)
                 outputs += alerts
         if account.now_ns - account.report_ns >= params.report_interval_s * SECOND_NS:
-            markets: Mapping[str, Any] = ChainMap({key: after}, state)  # type: ignore[arg-type]  # only read
-            account = margins.remargined(account, account.margins, markets, params.margin_rules)
+            markets = {**state, key: after}
+            account = margins.remargined(account, {*account.margins, *account.stale}, markets, params.margin_rules)
             account, emit = _reported(account, markets)
             outputs.append(emit)
         if account is not was:
@@ -198,6 +196,11 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
     if reducing < intent.quantity:
         view = view_order(worst, intent, parts, reducing, params)
         allowed, rule, reasons = judged(view)
+        if reasons and account.stale:
+            account = margins.remargined(account, account.stale, state, params.margin_rules)
+            worst.account = account
+            view = view_order(worst, intent, parts, reducing, params)
+            allowed, rule, reasons = judged(view)
         figures = figures_of(view)
     quantity = reducing + allowed
     decision = Decision.APPROVE if quantity == intent.quantity else Decision.CUT if quantity else Decision.REFUSE
@@ -207,7 +210,7 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
     if quantity:
         account = accounts.with_order(account, intent, parts, quantity)
         if view is not None and view.needs is not None:
-            account = replace(account, margins=view.needs(allowed).margins)
+            account = margins.approved(account, view.needs(allowed), parts)
         else:
             account = margins.remargined(account, (part.symbol for part in parts), state, params.margin_rules)
         order = account.working[intent.id]
@@ -249,10 +252,12 @@ def _asked(intent: OrderIntent, decision: Decision, quantity: int, reasons: tupl
 def _on_fill(state: Mapping[str, Any], fill: Fill, params: Params) -> Step:
     check_fill(fill)
     account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns)
+    order = account.working.get(fill.intent_id)
     account = accounts.after_answer(account, fill)
-    symbols = {fill.symbol, *(leg.symbol for leg in fill.legs)}
     if not fill.quantity:
-        account = margins.remargined(account, symbols, state, params.margin_rules)
+        if order is not None and fill.remaining != order.quantity:
+            symbols = [part.symbol for part in order.parts]
+            account = margins.remargined(account, symbols, state, params.margin_rules)
         return Step({f"account/{fill.account}": account}, ())
     moves = []
     for leg in fill.legs or (fill,):
@@ -260,7 +265,12 @@ def _on_fill(state: Mapping[str, Any], fill: Fill, params: Params) -> Step:
         moves.append((leg.symbol, quantity_of(account.ledger, leg.symbol), signed))
     account = _traded(account, moves)
     account = holdings.filled(account, fill, state)
-    return _moved(state, margins.remargined(account, symbols, state, params.margin_rules), params)
+    symbols = [symbol for symbol, *_ in moves]
+    if order is None:
+        account = margins.remargined(account, symbols, state, params.margin_rules)
+    else:
+        account = margins.filled(account, symbols)
+    return _moved(state, account, params)
 
 
 def _traded(account: Account, moves: list[tuple[str, int, int]]) -> Account:

@@ -151,3 +151,16 @@ def test_exit_passes_in_an_account_short_of_equity() -> None:
     found = verdict_on(run, PUT, Side.BUY, 5, "2", second=5)
     assert found.decision is Decision.APPROVE
     assert found.buying_power_cents < 0
+
+
+def test_fill_keeps_the_worst_case_until_it_matters() -> None:
+    """What a position closed needed is still counted in another underlying's figures, and cuts no order."""
+    run = world(10_000)
+    run(mark("ABC"))
+    assert verdict_on(run, PUT, Side.SELL, 5, "1").margin_cents == 1_000_000
+    run(fill("1", Side.SELL, 5, 200, symbol=PUT, multiplier=100))
+    assert verdict_on(run, PUT, Side.BUY, 5, "2").decision is Decision.APPROVE
+    run(fill("2", Side.BUY, 5, 200, symbol=PUT, multiplier=100))
+    assert (account_of(run).margins["XYZ"].initial_cents, account_of(run).stale) == (1_000_000, ("XYZ",))
+    found = verdict_on(run, "ABC", Side.BUY, 95, "3")
+    assert (found.decision, found.margin_cents, account_of(run).stale) == (Decision.APPROVE, 475_000, ())

@@ -27,7 +27,6 @@ from streams.risk.margin.contract import (
     Held,
     Holding,
     Order,
-    OrderLeg,
     by_underlying,
     is_option,
     line_of,
@@ -76,14 +75,17 @@ def orders_by_underlying(working: Iterable[Order]) -> dict[str, list[Order]]:
     """Return orders by underlying; one over several is cut, and its parts cost what they are worth."""
     found: dict[str, list[Order]] = {}
     for order in working:
-        tickers = sorted({ticker_of(leg.symbol) for leg in order.legs})
-        if len(tickers) == 1:
-            found.setdefault(tickers[0], []).append(order)
-            continue
-        for ticker in tickers:
-            legs = tuple(leg for leg in order.legs if ticker_of(leg.symbol) == ticker)
-            found.setdefault(ticker, []).append(Order(legs, order.quantity))
+        for ticker in sorted({ticker_of(leg.symbol) for leg in order.legs}):
+            found.setdefault(ticker, []).append(part_in(order, ticker))
     return found
+
+
+def part_in(order: Order, ticker: str) -> Order:
+    """Return what of an order is of an underlying: all of it, or a part that costs what it is worth."""
+    if len(order.legs) == 1:
+        return order
+    legs = tuple(leg for leg in order.legs if ticker_of(leg.symbol) == ticker)
+    return order if len(legs) == len(order.legs) else Order(legs, order.quantity)
 
 
 def total(parts: Iterable[Requirement]) -> Requirement:
@@ -127,9 +129,7 @@ def of_underlying(
             for hits in choices
         ]
     else:
-        # Without orders in shares both directions are one.
-        ways = (True, False) if any(not is_option(one.legs[0].symbol) for one in working) else (True,)
-        others = [_bound(ticker, positions, prices, working, row, kind, known, base, buying) for buying in ways]
+        others = _bounds(ticker, positions, prices, working, row, kind, known, base)
     return Requirement(
         max(base.initial_cents, *(one.initial_cents for one in others)),
         max(base.maintenance_cents, *(one.maintenance_cents for one in others)),
@@ -155,10 +155,11 @@ def _filled(
     for order in orders:
         _add(after, order)
         given += order.quantity * _given_away(order, prices)
-    return _more(of_positions(ticker, after, prices, row, kind, known), given)
+    need = of_positions(ticker, after, prices, row, kind, known)
+    return _more(need, given) if given else need
 
 
-def _bound(
+def _bounds(
     ticker: str,
     positions: Mapping[str, Held],
     prices: Mapping[str, int],
@@ -167,36 +168,79 @@ def _bound(
     kind: MarginKind,
     known: Known,
     base: Requirement,
-    buying: bool,
-) -> Requirement:
-    """Return a bound of what is needed whichever orders fill; buying: shares that orders buy are, else those sold."""
+) -> list[Requirement]:
+    """Return bounds of what is needed whichever orders fill: with the shares that orders buy, and with those sold."""
     after = dict(positions)
-    paid, kept = 0, 0
+    paid = alone_initial = alone_maintenance = 0
     sold: dict[str, int] = {}
-    alone: list[Requirement] = []
+    unpriced: list[str] = []
+    forbidden: list[str] = []
+    ways: dict[bool, tuple[list[Order], int]] = {}
     for order in working:
         leg, given = order.legs[0], order.quantity * _given_away(order, prices)
         if len(order.legs) > 1:
-            alone.append(_alone(ticker, order, given, prices, row, kind))
-        elif is_option(leg.symbol) and leg.quantity > 0:
+            alone = _alone(ticker, order, given, prices, row, kind)
+            if alone.initial_cents > 0:
+                alone_initial += alone.initial_cents
+                alone_maintenance += alone.maintenance_cents
+                unpriced += alone.unpriced
+                forbidden += alone.forbidden
+        elif not is_option(leg.symbol):
+            shares, so_far = ways.setdefault(leg.quantity > 0, ([], 0))
+            shares.append(order)
+            ways[leg.quantity > 0] = shares, so_far + given
+        elif leg.quantity > 0:
             paid += given + order.quantity * _value(order, prices)
-        elif is_option(leg.symbol):
+        else:
             _add(after, order)
             paid += given - order.quantity * _value(order, prices)
             opened = -after[leg.symbol].quantity if leg.symbol in after else 0
             sold[leg.symbol] = max(0, min(opened, sold.get(leg.symbol, 0) - order.quantity * leg.quantity))
-        elif buying == (leg.quantity > 0):
+    found = []
+    # Of shares either all buys fill or all sells; where there are orders of one side only, the other is without any.
+    for buying in (True, False) if ways else (True,):
+        shares, given = ways.get(buying, ([], 0))
+        then = _with_shares(after, shares, ticker in prices)
+        need = of_positions(ticker, then, prices, row, kind, dict(known)) if then != positions else base
+        more = paid + given - (_kept(need, then, prices, dict(sold)) if sold else 0)
+        found.append(
+            Requirement(
+                need.initial_cents + more + alone_initial,
+                need.maintenance_cents + more + alone_maintenance,
+                unpriced=(*need.unpriced, *unpriced),
+                forbidden=(*need.forbidden, *forbidden),
+            )
+        )
+    return found
+
+
+def _with_shares(positions: dict[str, Held], orders: Sequence[Order], priced: bool) -> dict[str, Held]:
+    """Return positions once orders in shares, all of one side, have filled; cost counts only without a price."""
+    after = dict(positions)
+    if not priced or not orders:
+        for order in orders:
             _add(after, order)
-            paid += given
-    need = of_positions(ticker, after, prices, row, kind, dict(known)) if after != positions else base
-    for strategy in need.strategies if sold else ():
+        return after
+    (symbol, _, multiplier) = orders[0].legs[0]
+    held = after.pop(symbol, None)
+    count = sum([order.legs[0].quantity * order.quantity for order in orders])
+    if held is not None:
+        count, multiplier = count + held.quantity, held.multiplier
+    if count:
+        after[symbol] = Holding(count, 0, multiplier)
+    return after
+
+
+def _kept(need: Requirement, after: Mapping[str, Held], prices: Mapping[str, int], sold: dict[str, int]) -> int:
+    """Return what sales bring that stays with the account, cents: of what they leave naked. sold: is used up."""
+    kept = 0
+    for strategy in need.strategies:
         if strategy.name in UNCOVERED:
             for symbol, quantity in strategy.legs:
                 count = min(sold.get(symbol, 0), -quantity)
                 kept += count * prices.get(symbol, 0) * after[symbol].multiplier
                 sold[symbol] = sold.get(symbol, 0) - count
-    more = total((_more(need, paid - kept), *(one for one in alone if one.initial_cents > 0)))
-    return replace(more, strategies=())
+    return kept
 
 
 def _alone(
@@ -236,13 +280,11 @@ def _add(after: dict[str, Held], order: Order) -> None:
 
 def _value(order: Order, prices: Mapping[str, int]) -> int:
     """Return what one unit is worth, cents; what it costs where a single leg has no price."""
-    if len(order.legs) == 1 and order.legs[0].symbol not in prices:
-        return order.cost_cents or 0
-    return sum(_leg_value(leg, prices) for leg in order.legs)
-
-
-def _leg_value(leg: OrderLeg, prices: Mapping[str, int]) -> int:
-    return leg.quantity * leg.multiplier * prices.get(leg.symbol, 0)
+    if len(order.legs) == 1:
+        symbol, quantity, multiplier = order.legs[0]
+        price = prices.get(symbol)
+        return order.cost_cents or 0 if price is None else quantity * multiplier * price
+    return sum([quantity * multiplier * prices.get(symbol, 0) for symbol, quantity, multiplier in order.legs])
 
 
 def _given_away(order: Order, prices: Mapping[str, int]) -> int:
