@@ -288,11 +288,17 @@ class Chain:
         return found.builds
 
     def _builds(self, event_ns: int) -> int:
-        """Return how many tables the looks of an instant may build: in a dense stream other instants do."""
+        """Return how many tables the looks of an instant may build: in a dense stream other instants do.
+
+        Where no other instant is left for it (few turns, or all of them taken), looks build, a little at a time.
+        """
         since_ns, self._seen_ns = event_ns - self._seen_ns, event_ns
         if not self._built_ns:
             return BUILDS_FIRST
-        return since_ns // BUILD_NS if since_ns >= DENSE * BUILD_NS else 0
+        patience = 1 if self._turns - 2 < len(self._expiries) else DENSE
+        if event_ns - self._built_ns >= patience * BUILD_NS:
+            return max(1, since_ns // BUILD_NS)
+        return 0
 
     def _learn(self, quotes: ChainQuotes, day: date) -> None:
         """Sort contracts that are new into their expiries."""

@@ -132,3 +132,18 @@ def test_a_restart_changes_nothing(stops: list[int]) -> None:
         fold, before = fresh(), stop
         fold.load(state)
     assert tuple(out) == tuple(told(fresh(), payloads))
+
+
+@pytest.mark.parametrize(("step_ms", "look_ms"), [(100, 100), (50, 100), (50, 200)])
+def test_tables_are_built_however_looks_take_their_turns(step_ms: int, look_ms: int) -> None:
+    """Where looks and surfaces take every turn of a dense stream, the looks build, or tables would wait for ever."""
+    busy = session(3.0, strikes=range(80, 121, 2))
+    ex_ns = BEGIN_NS + 10 * 86_400_000_000_000
+    paid = MarketEvent(SYMBOL, SOURCE, BEGIN_NS, MarketEventKind.DIVIDEND, start_ns=ex_ns, value=0.4)
+    fold = make(replace(PARAMS, chain_step_ms=step_ms, chain_look_ms=look_ms), 0, 1)
+    assert isinstance(fold, ChainAnalytics)
+    assert told(fold, [wire.encode(paid), *frames(busy, range(0, len(busy.rows), 40))])
+    (chain,) = fold._chains.by_symbol.values()
+    near, far = (kept.due for _, kept in chain._chain.expiries)
+    assert near == 0
+    assert far <= len(busy.contracts) // 2 - 8, "16 of 42 come at once, and then none did"
