@@ -27,9 +27,11 @@ from schemas.records import (
 from streams.book.ledger import Ledger, apply_fill
 from streams.stage import Output
 from streams.venue import fees, stage
+from streams.venue.brackets import exit_id
 from streams.venue.order import Tally
 from streams.venue.stage import Params
 from tests.orderpath_rig import at, mandate, mark
+from tests.venue_laws import LAWS, PAIRS_MAX
 from tests.venue_rig import CALL, HIGHER, event, option_mark, order, session
 
 CAPITAL = 10_000_000
@@ -175,6 +177,11 @@ def _newest(records: Sequence[Record], symbol: str) -> Any:
 @given(params=PARAMS, steps=STEPS)
 def test_every_order_ends_once_and_its_parts_make_the_whole(params: Params, steps: Steps) -> None:
     """After each answer fills and remaining are the quantity; after an end nothing comes; what did not end works."""
+    check_ends(params, steps)
+
+
+def check_ends(params: Params, steps: Steps) -> None:
+    """Assert the law of ends."""
     records = inbox(steps)
     orders = {one.intent.id: one.quantity for one in records if isinstance(one, Verdict)}
     filled: dict[str, int] = {}
@@ -226,8 +233,23 @@ def check_exits(params: Params, steps: Steps) -> None:
             open_now = {state[f"order/{one}"].remaining for one in (kept.target, kept.stop) if one}
             assert len(open_now) <= 1
             left[key.removeprefix("exits/")] = max(open_now, default=0)
+    for purpose in (Purpose.TARGET, Purpose.STOP):
+        for name in tuple(bought):
+            filled = sum(bought.get(exit_id(name, purpose, pair), 0) for pair in range(PAIRS_MAX))
+            if filled:
+                left[name] = left.get(name, 0) + filled
     for name, most in left.items():
         assert most <= bought[name]
+
+
+@settings(max_examples=100, deadline=None)
+@given(params=PARAMS, steps=STEPS)
+def test_what_an_order_allows_is_all_that_trades(params: Params, steps: Steps) -> None:
+    """Terms, halts, stops, splits, days, cancels, latency and fees: tests/venue_laws.py."""
+    records = inbox(steps)
+    told, _ = run(records, params)
+    for law in LAWS:
+        law(records, told, params)
 
 
 @settings(max_examples=50, deadline=None)
