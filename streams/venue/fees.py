@@ -4,22 +4,26 @@
 "ibkr_fixed": 0.005 USD a share, at least 1 USD and at most 1 % of the trade; 0.65 USD a contract (0.70 in the rows
 before 2019), at least 1 USD an order; and what is passed on: of sales the SEC's fee under Section 31, by value, and
 FINRA's trading activity fee, by shares (with a maximum) and by contracts; of all contracts the exchanges' ORF.
+Options on indices are exempt from both fees on sales (SEC, Release 34-45371; FINRA, TAF questions, Q400.5). Exercise
+and assignment bear no commission there (ibkr.info/node/186), but who delivers shares by them has sold them at the
+strike: the SEC's fee on that, and FINRA's on the shares.
 
 An order's fee is reckoned of all it has traded so far, rounded up to a cent; a fill pays what is new. So least and
 most are of the order, as a broker counts them, in however many pieces it fills. The day is New York's.
 
-Sources. Commissions and ORF: IBKR, Commissions Stocks and Commissions Options, as they stood (0.70 and ORF 0.0404 in
-2016; 0.65 and ORF 0.0388 in 2020; ORF 0.02685 early and 0.01915 later in 2024); other ORF rows: the sums of what
-exchanges charged, as brokers told them. There is no single history of it: a row's first day may be off by months.
-Options below 0.10 USD cost less there (0.50 and 0.25); that, exchanges', clearing and CAT fees are left out.
-SEC: Fee Rate Advisories for the fiscal years 2012 to 2026, dates as announced. FINRA: By-Laws, Schedule A, section 1.
+Sources stand row by row in tests/unit/test_venue_fees.py, which says of which rows none was found. In short: the SEC's
+rates are those of its advisories; a rate holds from 60 days after the year's appropriation was signed (15 USC 78ee).
+There is no single history of the ORF: a row is what IBKR or another broker charged at some time, and its first day may
+be off by months. Options below 0.10 USD cost less at IBKR (0.50 and 0.25); that, exchanges', clearing (OCC) and CAT
+fees are left out.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
-from schemas.records import LegFill, Mandate, Side
+from schemas.records import LegFill, Mandate, Settlement, Side
+from streams.book.settle_terms import is_cash_settled
 from streams.venue.order import SECOND_NS, Tally, is_option
 
 FLAT, IBKR_FIXED = "flat", "ibkr_fixed"
@@ -74,7 +78,8 @@ CONTRACT = _rates(
     ("2014-02-01", (700_000, 39_600)),
     ("2015-08-01", (700_000, 42_700)),
     ("2016-08-01", (700_000, 40_400)),
-    ("2019-01-01", (650_000, 38_800)),
+    ("2017-02-01", (700_000, 37_800)),
+    ("2019-02-01", (650_000, 37_900)),
     ("2022-05-01", (650_000, 30_050)),
     ("2024-01-01", (650_000, 26_850)),
     ("2024-05-22", (650_000, 19_150)),
@@ -93,10 +98,11 @@ def day_of(event_ns: int) -> date:
 
 
 def tallied(tally: Tally, legs: tuple[LegFill, ...]) -> Tally:
-    """Return the tally with what instruments have traded."""
+    """Return the tally with what instruments have traded; what is sold of an index's options bears no fee on sales."""
     for leg in legs:
         option, sold = is_option(leg.symbol), leg.side is Side.SELL
         cents = leg.quantity * leg.price_cents * leg.multiplier
+        sold = sold and not (option and is_cash_settled(leg.symbol))
         shares, contracts = (0, leg.quantity) if option else (leg.quantity, 0)
         tally = replace(
             tally,
@@ -131,6 +137,15 @@ def _of_sales(tally: Tally, day: date) -> int:
     by_share, most, by_contract = rates_of(TAF, day)
     activity = min(most, by_share * tally.sold_shares) + by_contract * tally.sold_contracts
     return -(-sec * tally.sold_cents // PRECISION) + activity
+
+
+def of_exercise(schedule: str, settlement: Settlement) -> int:
+    """Return what an exercise or assignment costs, cents: fees on sales, where it delivers shares of the account's."""
+    sold = sum(-one.quantity for one in settlement.transfers[1:] if one.quantity < 0 and not is_option(one.symbol))
+    if schedule == FLAT or not sold or settlement.cash_cents <= 0:
+        return 0
+    tally = Tally(sold_shares=sold, sold_cents=settlement.cash_cents)
+    return -(-_of_sales(tally, day_of(settlement.event_ns)) // PRECISION)
 
 
 def charged(schedule: str, mandate: Mandate, tally: Tally, legs: tuple[LegFill, ...], event_ns: int) -> Tally:

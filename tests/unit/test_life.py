@@ -108,7 +108,7 @@ def test_a_put_writer_buys_less_the_premium() -> None:
 
 
 def test_a_half_day_ends_at_one() -> None:
-    """The day after Thanksgiving 2013 closed at 13:00 (NYSE's calendar): weeklies ended there."""
+    """July 3rd 2013 closed at 13:00 (NYSE, holidays and early closings): what ended that day ended there."""
     day = date(2013, 7, 3)
     life, weekly = Life(), contract(day, "C", 160)
     life(opening(day, time(13)), bought(weekly, 1, 50, day), price("SPY", day, time(12, 59), 161.0))
@@ -254,6 +254,18 @@ def test_a_deep_put_goes_where_a_nights_interest_is_more_than_its_time_value() -
         if ex:
             life(dividend("SPY", EVE, EX, 0.84))
         assert [one.kind for one in life(opening(EX))] == [SettlementKind.ASSIGNMENT] * count
+
+
+def test_a_call_assigned_at_ibkr_pays_the_fees_on_a_sale() -> None:
+    """100 shares go at 170: 17,000 x 17.4/1e6 = 0.2958 and 0.0119: 0.31; in cash, fees and what is realised."""
+    life = Life(Params(fees="ibkr_fixed"))
+    life(opening(FRIDAY), bought("SPY", 100, 16_500, FRIDAY), bought(CALL, -1, 120, FRIDAY))
+    at_the_close(life, 172.0)
+    told = only(life(opening(MONDAY)))
+    assert (told.cash_cents, told.fee_cents) == (1_700_000, 31)
+    assert (life.ledger.fees_cents, life.ledger.realised_cents) == (31, 50_000 + 12_000 - 31)
+    with pytest.raises(ValueError, match="fees must be one of flat, ibkr_fixed, was 'x'"):
+        Params(fees="x")
 
 
 SPLIT_DAY, BEFORE = date(2014, 6, 9), date(2014, 6, 6)

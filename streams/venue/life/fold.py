@@ -33,7 +33,7 @@ __all__ = ["STATE", "Params", "after"]
 
 def after(state: Mapping[str, Any], record: Record, step: Step, params: Params) -> Step:
     """Return the venue's step with what becomes of positions: settlements come after the step's own outputs."""
-    draft = Draft(state, step.changed)
+    draft = Draft(state, step.changed, params.fees)
     traded = _fold_fills(draft, step.outputs)
     if isinstance(record, Mark):
         _on_mark(draft, record, params)

@@ -1,16 +1,17 @@
 """What the venue keeps to know what becomes of positions: each account's ledger, prices, dividends, contracts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from schemas.records import Settlement
+from schemas.records import Settlement, SettlementKind
 from streams.book.ledger import Ledger, apply_settlement
 from streams.book.settle_rules import Quote
 from streams.book.settle_terms import Contract, is_opening, last_day, standard
 from streams.book.valuation import is_option
 from streams.stage import Emit
+from streams.venue import fees
 
 TOPIC = "book"
 DAY_NS = 86_400_000_000_000
@@ -23,18 +24,22 @@ class Params:
     """pin_cents: distance from the strike, a share, within which assignment at expiry is a chance. pin_seed: of that.
 
     exercise_calls: whether the account's own calls are exercised before a dividend that is worth more than their time
-    value. settle_wait_s: how long after an expiry its closing price may still come, event time.
+    value. settle_wait_s: how long after an expiry its closing price may still come, event time. fees: flat (of the
+    mandate; exercise and assignment cost nothing) or ibkr_fixed.
     """
 
     pin_cents: int = 10
     pin_seed: int = 0
     exercise_calls: bool = True
     settle_wait_s: int = 900
+    fees: str = fees.FLAT
 
     def __post_init__(self) -> None:
         for name in ("pin_cents", "pin_seed", "settle_wait_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be >= 0, was {getattr(self, name)}")
+        if self.fees not in fees.SCHEDULES:
+            raise ValueError(f"fees must be one of {', '.join(fees.SCHEDULES)}, was {self.fees!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,9 @@ NOTHING = Underlying()
 class Draft:
     """The state while one record changes it, and what comes out: lives no longer than the record."""
 
-    def __init__(self, state: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    def __init__(self, state: Mapping[str, Any], changed: Mapping[str, Any], schedule: str = fees.FLAT) -> None:
         self.changed = dict(changed)
+        self.schedule = schedule
         self.outputs: list[Emit] = []
         self._state = state
 
@@ -143,7 +149,9 @@ class Draft:
         return {ticker: micro for ticker, micro in known if micro}
 
     def settle(self, account: str, settlement: Settlement) -> None:
-        """Apply a settlement to the account's ledger and tell it."""
+        """Apply a settlement to the account's ledger, with what an exercise or assignment costs, and tell it."""
+        if settlement.kind in (SettlementKind.EXERCISE, SettlementKind.ASSIGNMENT):
+            settlement = replace(settlement, fee_cents=fees.of_exercise(self.schedule, settlement))
         holder: Holder = self.get(f"holder/{account}")
         self.changed[f"holder/{account}"] = Holder(apply_settlement(holder.ledger, settlement), holder.pending)
         self.outputs.append(Emit(TOPIC, account, settlement))
