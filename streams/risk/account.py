@@ -18,7 +18,7 @@ from streams.book.ledger import Ledger, equity_cents
 from streams.book.money import cents_up, dollars_of
 from streams.risk.day_trades import Session, Traded
 from streams.risk.limit import AccountView
-from streams.risk.market import held_unit, market_key, unit_of
+from streams.risk.market import Kept, market_key, unit_in
 from streams.risk.statement import Compared
 
 DAY_NS = 86_400_000_000_000
@@ -78,7 +78,8 @@ class Account:
 
     held, worth_cents, gross_cents, sums: see holdings.py. sessions: the last five, oldest first. traded: what was
     opened in the newest, by symbol. soft_ns: when soft limits were looked at last. margins: by underlying;
-    stale: of which of them no more is known than that they are enough (margins.py).
+    stale: of which of them no more is known than that they are enough (margins.py). kept: by symbol, what
+    positions count while a split is under way (splits.py).
     """
 
     mandate: Mandate
@@ -100,6 +101,7 @@ class Account:
     soft_ns: int = 0
     margins: dict[str, Margin] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
+    kept: dict[str, Kept] = field(default_factory=dict)
 
     @property
     def equity_cents(self) -> int:
@@ -125,9 +127,9 @@ def equity(account: Account, markets: Mapping[str, Any]) -> int:
     """Return cash and positions at the last marks, cents, reckoned anew. markets: state by key."""
     values: dict[str, int] = {}
     for symbol, position in account.ledger.positions.items():
-        unit = unit_of(symbol, position.multiplier, markets.get(market_key(symbol)))
-        if unit is not None and unit.value_cents is not None:
-            values[symbol] = unit.value_cents
+        value = unit_in(account.kept, symbol, position, markets.get(market_key(symbol))).value_cents
+        if value is not None:
+            values[symbol] = value
     return equity_cents(account.ledger, values)
 
 
@@ -171,6 +173,7 @@ def with_worth(account: Account, now_ns: int, worth_cents: int, gross_cents: int
         account.soft_ns,
         account.margins,
         account.stale,
+        account.kept,
     )
 
 
@@ -222,7 +225,7 @@ def report(account: Account, markets: Mapping[str, Any]) -> RiskReport:
     stated: Compared | None = markets.get(f"statement/{account.mandate.account}")
     positions = []
     for symbol, position in sorted(account.ledger.positions.items()):
-        value = held_unit(symbol, position, markets.get(market_key(symbol))).value_cents
+        value = unit_in(account.kept, symbol, position, markets.get(market_key(symbol))).value_cents
         worth = position.cost_cents if value is None else position.quantity * value
         positions.append(PositionReport(symbol, position.quantity, position.cost_cents, worth))
     return RiskReport(

@@ -10,7 +10,7 @@ from typing import Any
 
 from streams.book.ledger import Position
 from streams.risk.account import Account, Part
-from streams.risk.market import Unit, held_unit, market_key, order_unit, unit_of
+from streams.risk.market import Unit, held_unit, market_key, order_unit, unit_in, unit_of
 
 Ends = tuple[int, int]
 """The least and greatest that fills can make of a signed measure, micro-dollars."""
@@ -125,6 +125,8 @@ class Worst:
         return unit
 
     def _held_unit(self, symbol: str, position: Position) -> Unit:
+        if self.account.kept:
+            return unit_in(self.account.kept, symbol, position, self.markets.get(market_key(symbol)))
         unit = self._unit(symbol, position.multiplier)
         return held_unit(symbol, position, None) if unit is None else unit
 

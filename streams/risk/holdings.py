@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.records import Fill, Settlement, Side
+from schemas.records import Fill, Settlement, SettlementKind, Side
 from streams.book.ledger import Ledger, Position, apply_fill, apply_settlement
 from streams.book.money import MICRO_PER_CENT
-from streams.risk.account import Account, Held, Sums, with_worth
-from streams.risk.market import Market, Unit, held_unit, market_key
+from streams.risk.account import Account, Held, Sums, at_time, with_worth
+from streams.risk.market import Kept, Market, Unit, held_unit, market_key, unit_in
 
 NOTHING = (0, 0, 0)
 NO_SUMS: dict[str, tuple[int, int, int]] = {}
@@ -30,7 +30,7 @@ def filled(account: Account, fill: Fill, markets: Mapping[str, Any]) -> Account:
         signed = leg.quantity if leg.side is Side.BUY else -leg.quantity
         held[leg.symbol] = attributed(held.get(leg.symbol, ()), fill.strategy, signed)
     symbols = tuple(dict.fromkeys(leg.symbol for leg in legs))
-    return _changed(account, apply_fill(account.ledger, fill), held, symbols, markets)
+    return _changed(account, apply_fill(account.ledger, fill), held, symbols, markets, account.kept)
 
 
 def settled(account: Account, settlement: Settlement, markets: Mapping[str, Any]) -> Account:
@@ -52,7 +52,10 @@ def settled(account: Account, settlement: Settlement, markets: Mapping[str, Any]
                 after = attributed(after, strategy, quantity)
         held[transfer.symbol] = after
     symbols = tuple(dict.fromkeys(transfer.symbol for transfer in settlement.transfers))
-    return _changed(account, apply_settlement(account.ledger, settlement), held, symbols, markets)
+    kept = account.kept
+    if kept and settlement.kind is SettlementKind.SPLIT:
+        kept = {symbol: one for symbol, one in kept.items() if symbol != settlement.symbol}
+    return _changed(account, apply_settlement(account.ledger, settlement), held, symbols, markets, kept)
 
 
 def attributed(held: tuple[Held, ...], strategy: str, signed: int) -> tuple[Held, ...]:
@@ -90,31 +93,51 @@ def _changed(
     held: dict[str, tuple[Held, ...]],
     symbols: tuple[str, ...],
     markets: Mapping[str, Any],
+    kept: dict[str, Kept],
 ) -> Account:
     worth, gross, sums = account.worth_cents, account.gross_cents, dict(account.sums)
     for symbol in symbols:
         market = markets.get(market_key(symbol))
-        for positions, owners, sign in (
-            (account.ledger.positions, account.held.get(symbol, ()), -1),
-            (ledger.positions, held.get(symbol, ()), 1),
+        for positions, owners, through, sign in (
+            (account.ledger.positions, account.held.get(symbol, ()), account.kept, -1),
+            (ledger.positions, held.get(symbol, ()), kept, 1),
         ):
             position = positions.get(symbol)
             if position is not None:
-                unit = held_unit(symbol, position, market)
+                unit = unit_in(through, symbol, position, market)
                 worth += sign * worth_of(position, unit)
                 gross += sign * abs(position.quantity) * unit.size_cents
                 _add(sums, owners, unit, sign)
         if not held.get(symbol):
             held.pop(symbol, None)
-    return replace(account, ledger=ledger, held=held, worth_cents=worth, gross_cents=gross, sums=sums)
+    if kept:
+        kept = {symbol: one for symbol, one in kept.items() if symbol in ledger.positions}
+    return replace(account, ledger=ledger, held=held, worth_cents=worth, gross_cents=gross, sums=sums, kept=kept)
 
 
 def remarked(account: Account, symbol: str, before: Any, after: Any, event_ns: int) -> Account:
     """Return the account, which holds the symbol, at the instant when its market has gone from one state to another."""
     position = account.ledger.positions[symbol]
+    if account.kept and symbol in account.kept:
+        return _after_kept(account, symbol, after, event_ns)
     if isinstance(before, Market) and before.exposure_cents is not None and before.value_cents is not None:
         return _share_remarked(account, symbol, before, after, event_ns)
-    old, new = held_unit(symbol, position, before), held_unit(symbol, position, after)
+    return _revalued(account, symbol, held_unit(symbol, position, before), held_unit(symbol, position, after), event_ns)
+
+
+def _after_kept(account: Account, symbol: str, after: Any, event_ns: int) -> Account:
+    """Return the account at a mark of what a split has not settled yet: it counts only where it is of a day later."""
+    position = account.ledger.positions[symbol]
+    if event_ns < account.kept[symbol].until_ns:
+        return at_time(account, event_ns)
+    old = unit_in(account.kept, symbol, position, None)
+    account = replace(account, kept={name: one for name, one in account.kept.items() if name != symbol})
+    return _revalued(account, symbol, old, held_unit(symbol, position, after), event_ns)
+
+
+def _revalued(account: Account, symbol: str, old: Unit, new: Unit, event_ns: int) -> Account:
+    """Return the account at an instant from which one unit of a position counts otherwise."""
+    position = account.ledger.positions[symbol]
     sums, now_ns = account.sums, max(account.now_ns, event_ns)
     if old == new:
         return account if now_ns == account.now_ns else replace(account, now_ns=now_ns)
@@ -177,7 +200,7 @@ def counted_anew(account: Account, markets: Mapping[str, Any]) -> tuple[int, int
     worth = gross = 0
     sums: Sums = {}
     for symbol, position in sorted(account.ledger.positions.items()):
-        unit = held_unit(symbol, position, markets.get(market_key(symbol)))
+        unit = unit_in(account.kept, symbol, position, markets.get(market_key(symbol)))
         worth += worth_of(position, unit)
         gross += abs(position.quantity) * unit.size_cents
         _add(sums, account.held[symbol], unit, 1)

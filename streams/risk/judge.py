@@ -30,11 +30,12 @@ def view_order(worst: Worst, intent: OrderIntent, parts: tuple[Part, ...], reduc
     reference = cents_up(intent.reference) if intent.reference > 0 else 0
     units = worst.units(parts, reference)
     exposed, other_gross = [], worst.gross_cents
+    splitting = {one.underlying for one in account.kept.values()}
     for symbol, ratio, unit in units:
         held, buys, sells, size = worst.sides(symbol)
         long, short = held + buys, sells - held
         own, other = (long, short) if ratio > 0 else (short, long)
-        price = max(size, unit.size_cents) if unit.known else None
+        price = max(size, unit.size_cents) if unit.known and unit.underlying not in splitting else None
         exposed.append(Exposed(symbol, abs(ratio), price, own + reducing * abs(ratio), max(0, other)))
         other_gross -= worst.size_cents(symbol)
     opening = intent.quantity - reducing

@@ -65,6 +65,20 @@ class Unit(NamedTuple):
     vega: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one unit of a position counts until an instant, or until a split's Settlement: see Unit."""
+
+    until_ns: int
+    underlying: str
+    known: bool
+    value_cents: int | None
+    size_cents: int
+    delta: int
+    gamma: int
+    vega: int
+
+
 @lru_cache(maxsize=8_192)
 def terms_of(symbol: str) -> OptionSymbol | None:
     """Return a contract's terms; None of what is no OSI symbol."""
@@ -164,6 +178,14 @@ def held_unit(symbol: str, position: Position, market: Any) -> Unit:
         return unit
     cost = -(-abs(position.cost_cents) // abs(position.quantity))
     return Unit(symbol, False, None, cost, cost * MICRO_PER_CENT, 0, 0)
+
+
+def unit_in(kept: Mapping[str, Kept], symbol: str, position: Position, market: Any) -> Unit:
+    """Return one share or contract of a position: as it is kept through a split, else by its market."""
+    one = kept.get(symbol) if kept else None
+    if one is None:
+        return held_unit(symbol, position, market)
+    return Unit(one.underlying, one.known, one.value_cents, one.size_cents, one.delta, one.gamma, one.vega)
 
 
 def order_unit(symbol: str, multiplier: int, reference_cents: int, markets: Mapping[str, Any]) -> Unit:

@@ -49,7 +49,7 @@ from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
-from streams.risk import day_trades, holdings, margins, soft
+from streams.risk import day_trades, holdings, margins, soft, splits
 from streams.risk import statement as statements
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
@@ -287,8 +287,11 @@ def _on_settlement(state: Mapping[str, Any], settlement: Settlement, params: Par
     check_settlement(settlement)
     account = accounts.at_time(_account(state, "settlement", settlement.account), settlement.event_ns)
     symbols = {settlement.symbol, *(one.symbol for one in settlement.transfers)}
-    account = holdings.settled(account, settlement, state)
-    return _moved(state, margins.remargined(account, symbols, state, params.margin_rules), params)
+    carried = splits.carried(state, account, settlement)
+    markets = {**state, **carried} if carried else state
+    account = holdings.settled(account, settlement, markets)
+    step = _moved(markets, margins.remargined(account, symbols, markets, params.margin_rules), params)
+    return Step({**step.changed, **carried}, step.outputs)
 
 
 def _on_statement(state: Mapping[str, Any], statement: Statement) -> Step:
@@ -296,7 +299,7 @@ def _on_statement(state: Mapping[str, Any], statement: Statement) -> Step:
     account = accounts.at_time(_account(state, "statement", statement.account), statement.event_ns)
     found, alerts = statements.compared(account.ledger, statement)
     key = f"statement/{statement.account}"
-    account, emit = _reported(account, ChainMap({key: found}, state))  # type: ignore[arg-type]  # only read
+    account, emit = _reported(account, {**state, key: found})
     told = [Emit(RISK, alert.account, alert) for alert in alerts]
     return Step({f"account/{statement.account}": account, key: found}, (*told, emit))
 
@@ -310,7 +313,9 @@ def _moved(state: Mapping[str, Any], account: Account, params: Params) -> Step:
 
 
 def _on_event(state: Mapping[str, Any], event: MarketEvent) -> Step:
-    """Begin a session of day trades, and forget contracts that expired long ago. Repeats change nothing."""
+    """Begin a session of day trades or a split; forget contracts that expired long ago. Repeats change nothing."""
+    if event.kind is MarketEventKind.SPLIT:
+        return Step(splits.after_event(state, state.get("index", NONE).names, event), ())
     if event.kind is not MarketEventKind.SESSION_OPEN:
         return Step({}, ())
     opens_ns = event.start_ns or event.event_ns

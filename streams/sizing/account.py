@@ -47,11 +47,20 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What one unit of a position is worth until an instant, or a split's Settlement, cents; None: its cost counts."""
+
+    until_ns: int
+    value_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account. holdings by symbol; working by order id; parked: orders that wait for a person, by id; waiting:
     tickets that wait for a mark; waiting_since: of each the first mark of anything after it, ns, by id; no_trades by
     reason. flatten: why all is to be closed, if so. peak_cents: highest equity, kept where drawdown_flatten is set.
-    hedged: shares that hedging bought (> 0) or sold, by underlying.
+    hedged: shares that hedging bought (> 0) or sold, by underlying. kept: positions
+    whose split is under way (splits.py), by symbol.
     """
 
     mandate: Mandate
@@ -67,6 +76,7 @@ class Account:
     flatten: str = ""
     peak_cents: int = 0
     hedged: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
 
 
 def opened(mandate: Mandate) -> Account:
@@ -146,6 +156,8 @@ def after_fill(account: Account, fill: Fill) -> Account:
             if held is not None:
                 holdings[symbol] = held
         changes["holdings"] = holdings
+        if account.kept:
+            changes["kept"] = {key: one for key, one in account.kept.items() if key in ledger.positions}
         if fill.origin is OrderOrigin.HEDGE:
             shares = account.hedged.get(fill.symbol, 0) + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
             changes["hedged"] = {**account.hedged, fill.symbol: shares}
@@ -193,4 +205,7 @@ def after_settlement(account: Account, settlement: Settlement) -> Account:
     if settlement.kind is SettlementKind.SPLIT and settlement.symbol in hedged:
         old, new = quantity_of(account.ledger, settlement.symbol), quantity_of(ledger, settlement.symbol)
         hedged = {**hedged, settlement.symbol: hedged[settlement.symbol] * new // old if old else 0}
-    return replace(account, ledger=ledger, holdings=holdings, hedged=hedged)
+    kept = account.kept
+    if kept and settlement.kind is SettlementKind.SPLIT:
+        kept = {symbol: one for symbol, one in kept.items() if symbol != settlement.symbol}
+    return replace(account, ledger=ledger, holdings=holdings, hedged=hedged, kept=kept)

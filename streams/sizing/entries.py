@@ -42,7 +42,7 @@ def entry(state: Mapping[str, Any], account: Account, signal: Signal, params: Se
     low, high = sorted((signal.stop, signal.target))
     if not low < price < high:
         return "passed"
-    equity = equity_cents(state, account.ledger)
+    equity = equity_cents(state, account)
     if equity <= 0:
         return "no_equity"
     price_cents = cents_up(price)

@@ -25,7 +25,7 @@ def breached(account: Account, state: Mapping[str, Any]) -> tuple[int, str]:
     limit = account.mandate.drawdown_flatten
     if not limit or not account.ledger.positions:
         return account.peak_cents, ""
-    equity = equity_cents(state, account.ledger)
+    equity = equity_cents(state, account)
     peak = max(account.peak_cents, equity)
     fall = 1.0 - equity / peak
     return peak, f"equity is {fall:.4f} below its peak, limit {limit:.4f}" if fall >= limit else ""
@@ -34,13 +34,13 @@ def breached(account: Account, state: Mapping[str, Any]) -> tuple[int, str]:
 def closing(
     account: Account, state: Mapping[str, Any], event_ns: int, only: str = ""
 ) -> tuple[Account, list[OrderIntent]]:
-    """Return the account with an order to close each position that has none under way, and the orders.
+    """Return the account with an order to close each position that has none, and no split, under way, and the orders.
 
     event_ns: now, for a position without a mark. only: one symbol; empty: all.
     """
     orders = []
     for symbol, position in _shorts_first(account.ledger.positions):
-        if (only and symbol != only) or is_working(account, symbol):
+        if (only and symbol != only) or symbol in account.kept or is_working(account, symbol):
             continue
         side = Side.SELL if position.quantity > 0 else Side.BUY
         price = executable_of(state, symbol, side)

@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.records import OrderIntent, OrderOrigin, Purpose, Side
 from streams.book.ledger import quantity_of
+from streams.book.splits import is_of
 from streams.book.valuation import is_option
 from streams.sizing.account import Account, is_working
 from streams.sizing.market import Market
@@ -42,7 +43,8 @@ def delta_shares(account: Account, state: Mapping[str, Any], underlying: str) ->
 def hedge(account: Account, state: Mapping[str, Any], underlying: str) -> OrderIntent | None:
     """Return the order that brings an underlying's delta back to nothing, None where it is within its band."""
     band = account.mandate.hedge_band_usd
-    if not band or account.flatten or is_working(account, underlying):
+    splitting = any(is_of(symbol, underlying) for symbol in account.kept)
+    if not band or account.flatten or splitting or is_working(account, underlying):
         return None
     market: Market | None = state.get(f"market/{underlying}")
     if market is None or not market.last > 0:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.records import Leg, OptionMark, Side
-from streams.book.ledger import Ledger, Position
+from streams.book.ledger import Position
 from streams.book.ledger import equity_cents as ledger_equity
 from streams.book.valuation import is_option, option_micro
 from streams.book.valuation import unit_cents as contract_cents
+from streams.sizing.account import Account
 from streams.sizing.market import Market, executable, value_cents
 
 NAN = float("nan")
@@ -81,7 +82,14 @@ def unit_cents(state: Mapping[str, Any], symbol: str, position: Position) -> int
     return value_cents(state.get(f"market/{symbol}"))
 
 
-def equity_cents(state: Mapping[str, Any], ledger: Ledger) -> int:
-    """Return cash and positions at the newest marks, cents; a position without a price counts at its cost."""
-    values = {symbol: unit_cents(state, symbol, position) for symbol, position in ledger.positions.items()}
-    return ledger_equity(ledger, {symbol: value for symbol, value in values.items() if value is not None})
+def equity_cents(state: Mapping[str, Any], account: Account) -> int:
+    """Return cash and positions at the newest marks, cents; a position without a price counts at its cost, one whose
+    split is under way as it did before.
+    """
+    values = {}
+    for symbol, position in account.ledger.positions.items():
+        kept = account.kept.get(symbol)
+        value = unit_cents(state, symbol, position) if kept is None else kept.value_cents
+        if value is not None:
+            values[symbol] = value
+    return ledger_equity(account.ledger, values)

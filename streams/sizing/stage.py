@@ -41,10 +41,11 @@ from streams.book.checks import (
     check_signal,
     check_ticket,
 )
+from streams.book.splits import Split
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.sizing import account as accounts
-from streams.sizing import flatten, tickets
+from streams.sizing import flatten, splits, tickets
 from streams.sizing.account import Account
 from streams.sizing.entries import entry, leaving
 from streams.sizing.hedge import hedge
@@ -87,7 +88,7 @@ class Index:
     names: tuple[str, ...]
 
 
-STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "contract": Contract}
+STATE: dict[str, type] = {"index": Index, "account": Account, "market": Market, "contract": Contract, "split": Split}
 NONE = Index(())
 
 
@@ -118,7 +119,9 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
-    if isinstance(record, MarketEvent | Statement):
+    if isinstance(record, MarketEvent):
+        return Step(splits.after_event(state, state.get("index", NONE).names, record), ())
+    if isinstance(record, Statement):
         return Step({}, ())
     raise unexpected("sizing", record)
 
@@ -135,8 +138,8 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
     outputs: list[Emit] = []
     for name in state.get("index", NONE).names:
         before: Account = state[f"account/{name}"]
-        holding = before.holdings.get(mark.symbol)
-        account = before
+        account = splits.released(before, mark.symbol, mark.event_ns) if before.kept else before
+        holding = account.holdings.get(mark.symbol) if mark.symbol not in account.kept else None
         orders: list[OrderIntent] = []
         if before.parked:
             account = _without_late(account, mark.symbol, mark.event_ns)
@@ -244,7 +247,8 @@ def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
         if fill.remaining or fill.purpose is Purpose.FLATTEN:
             return _step(account, ())
         return _step(*flatten.closing(account, state, fill.event_ns))
-    if market is None or holding is None or accounts.is_working(account, fill.symbol) or holding.leaving:
+    busy = accounts.is_working(account, fill.symbol) or fill.symbol in account.kept
+    if market is None or holding is None or busy or holding.leaving:
         return _step(account, ())
     # Marks may have come while the fill was under way: their trades count against the bracket all the same.
     for seen in market.recent:
@@ -257,10 +261,13 @@ def _on_fill(state: Mapping[str, Any], fill: Fill) -> Step:
 
 def _on_settlement(state: Mapping[str, Any], settlement: Settlement) -> Step:
     check_settlement(settlement)
-    account = accounts.after_settlement(_account(state, "settlement", settlement.account), settlement)
+    before = _account(state, "settlement", settlement.account)
+    carried = splits.carried(state, before, settlement)
+    account, orders = accounts.after_settlement(before, settlement), list[OrderIntent]()
     if account.flatten:
-        return _step(*flatten.closing(account, state, settlement.event_ns))
-    return _step(account, ())
+        account, orders = flatten.closing(account, {**state, **carried}, settlement.event_ns)
+    step = _step(account, orders)
+    return Step({**step.changed, **carried}, step.outputs)
 
 
 def _on_ticket(state: Mapping[str, Any], ticket: OrderTicket) -> Step:
@@ -295,7 +302,7 @@ def _on_cancel(state: Mapping[str, Any], cancel: Cancel) -> Step:
 def _on_control(state: Mapping[str, Any], control: Control) -> Step:
     account = _account(state, "control", control.account)
     if control.action is ControlAction.RESUME:
-        peak = max(1, equity_cents(state, account.ledger))
+        peak = max(1, equity_cents(state, account))
         return _step(replace(account, halted="", flatten="", peak_cents=peak), ())
     reason = control.reason or "by hand"
     if not control.flatten:
