@@ -8,7 +8,6 @@ An intent that is parked (it waits for a person) is judged, and its verdict told
 takes nothing of the limits and makes no Verdict, so that no venue ever sees it. It is judged again when it is sent.
 """
 
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
