@@ -3,23 +3,25 @@
 Values are those of equity (valuation.py), in cents; so an interval's terms and its unexplained are the change of
 equity, and the rows of a day sum to that of the day, to rounding of doubles. Rules:
 
-- A strategy has what its own fills gave it: a ledger of its own, whose sum is the account's.
+- Each strategy has a ledger of its own; their sum is the account's. What closes a position is of those who opened it
+  (books.py): so are exercise, assignment and expiry, and what a person, the emergency stop or the drawdown sells.
 - An interval of a contract ends with the first mark `step_ns` after its beginning, before a fill or settlement of it,
   and with the day's last mark (New York's day). Its rows are of the day of its end: a night is the next day's.
 - Shares are valued at their last trade: all of their change is delta.
 - A fill's spread is its price against the newest value before it. A position that nothing values yet stands at its
-  cost; once something does, the difference is spread, too. The fee of a combination stands under its underlying.
-- What happens to a position of several strategies is shared among them by their quantities, the last takes the rest.
+  cost; once something does, the difference is spread, too. (Strategies that hold such a one against each other do so
+  at their own costs.) The fee of a combination stands under its underlying.
 - After a split the newest mark of before is carried over by the ratio, so that the split itself moves nothing but what
   it pays.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from schemas.osi import underlying_of
-from schemas.records import Fill, Mark, OptionMark, Settlement, SettlementKind, Transfer
+from schemas.records import Fill, Mark, OptionMark, Settlement, SettlementKind
+from streams.book.explain.books import fee_parts, fill_parts, settlement_parts
 from streams.book.explain.option import Point, along, point_of
 from streams.book.explain.terms import NOTHING, Terms, closed
 from streams.book.ledger import Ledger, apply_fill, apply_settlement
@@ -146,23 +148,19 @@ class Explainer:
         symbols = sorted({fill.symbol, *(leg.symbol for leg in fill.legs)})
         for symbol in symbols:
             self._go_on(symbol)
-        strategy = fill.strategy
-        before = self._ledgers.get(strategy, Ledger(0, {}))
-        after = self._ledgers[strategy] = apply_fill(before, fill)
-        left_cents = self._equity(after) - self._equity(before) + fill.fee_cents
-        for leg in fill.legs:
-            single = replace(fill, symbol=leg.symbol, side=leg.side, quantity=leg.quantity, fee_cents=0, legs=(),
-                             price_cents=leg.price_cents, multiplier=leg.multiplier)  # fmt: skip
-            then = apply_fill(before, single)
-            leg_cents = self._equity(then) - self._equity(before)
-            self._add(fill.event_ns, strategy, leg.symbol, Terms(spread=leg_cents / 100))
-            left_cents, before = left_cents - leg_cents, then
-        self._add(fill.event_ns, strategy, fill.symbol, Terms(fees=-fill.fee_cents / 100, spread=left_cents / 100))
+        parts = fill_parts(self._ledgers, fill)
+        for strategy, part in parts:
+            before = self._ledgers.get(strategy, Ledger(0, {}))
+            after = self._ledgers[strategy] = apply_fill(before, part)
+            given_cents = self._equity(after) - self._equity(before)
+            self._add(fill.event_ns, strategy, part.symbol, Terms(spread=given_cents / 100))
+        for strategy, cents in fee_parts(parts, fill.fee_cents):
+            self._add(fill.event_ns, strategy, fill.symbol, Terms(fees=-cents / 100))
 
     def _take_settlement(self, settlement: Settlement) -> None:
         for symbol in sorted({settlement.symbol, *(one.symbol for one in settlement.transfers)}):
             self._go_on(symbol)
-        parts = self._parts(settlement)
+        parts = settlement_parts(self._ledgers, settlement)
         before = {strategy: self._ledgers.get(strategy, Ledger(0, {})) for strategy, _ in parts}
         equity = {strategy: self._equity(ledger) for strategy, ledger in before.items()}
         for strategy, part in parts:
@@ -175,30 +173,6 @@ class Explainer:
             is_dividend = part.kind is SettlementKind.DIVIDEND
             terms = Terms(fees=-fee, dividends=rest) if is_dividend else Terms(fees=-fee, exercise=rest)
             self._add(part.event_ns, strategy, part.symbol, terms)
-
-    def _parts(self, settlement: Settlement) -> list[tuple[str, Settlement]]:
-        """Return each strategy's part of a settlement, by name."""
-        held = {
-            name: abs(ledger.positions[settlement.symbol].quantity)
-            for name, ledger in sorted(self._ledgers.items())
-            if settlement.symbol in ledger.positions
-            and ledger.positions[settlement.symbol].quantity * settlement.quantity > 0
-        }
-        if len(held) < 2:
-            return [(next(iter(held), ""), settlement)]
-        weights = list(held.values())
-        split = [_shared(getattr(one, name), weights) for one in settlement.transfers
-                 for name in ("quantity", "amount_cents")]  # fmt: skip
-        cash, fee = _shared(settlement.cash_cents, weights), _shared(settlement.fee_cents, weights)
-        parts = []
-        for at, name in enumerate(held):
-            transfers = tuple(
-                Transfer(one.symbol, split[2 * number][at], split[2 * number + 1][at], one.multiplier)
-                for number, one in enumerate(settlement.transfers)
-            )
-            part = replace(settlement, transfers=transfers, cash_cents=cash[at], fee_cents=fee[at])
-            parts.append((name, part))
-        return parts
 
     def _carry_over(self, before: Ledger, after: Ledger, settlement: Settlement) -> None:
         """Take the newest mark of before a split for what it became, by the ratio of the sizes."""
@@ -244,13 +218,6 @@ def _micro(mark: Mark | OptionMark, before: Valued | None) -> int | None:
 def _cents(valued: Valued, multiplier: int) -> int:
     """Return what one unit is valued at, cents."""
     return unit_cents(valued.micro, multiplier) or 0
-
-
-def _shared(amount: int, weights: Sequence[int]) -> list[int]:
-    """Return parts of an amount by weights, each rounded down in size; the last takes the rest."""
-    sign, total = (1 if amount >= 0 else -1), sum(weights)
-    parts = [sign * (abs(amount) * weight // total) for weight in weights[:-1]]
-    return [*parts, amount - sum(parts)]
 
 
 def _scaled(mark: Any, ratio: float) -> Any:
