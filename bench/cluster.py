@@ -200,8 +200,9 @@ class World:
         return self.cluster.start(f"{self.name}-{name}", [sys.executable, "-m", "aiots", name, *arguments], self.env)
 
     def forget(self, stage: str) -> None:
-        """Make a stage's output topics, checkpoints and rejects anew, so that it starts from the beginning."""
-        topics = [self.full(topic) for topic in (*BY_NAME[stage].writes, f"{stage}.checkpoint", f"{stage}.rejects")]
+        """Make all topics that a stage writes anew, so that it starts from the beginning."""
+        own = (f"{stage}.checkpoint", f"{stage}.archive", f"{stage}.rejects")
+        topics = [self.full(topic) for topic in (*BY_NAME[stage].writes, *own)]
         admin = AdminClient(dict(self.cluster.kafka))
         for future in admin.delete_topics(topics, operation_timeout=30).values():
             future.result()
