@@ -41,7 +41,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Working:
     """An order under way, as approved, of which quantity may still fill. reference_cents: its price when it was made,
-    rounded up (0 of a combination that brings money).
+    rounded up (0 of a combination that brings money). target, stop: exits that the venue works of what has filled.
     """
 
     symbol: str
@@ -54,6 +54,17 @@ class Working:
     limit_cents: int
     origin: OrderOrigin
     event_ns: int
+    target: bool = False
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exits:
+    """A bracket's exits: what each may still fill, and the order that stands for the worse of both (exits.py)."""
+
+    target: int
+    stop: int
+    order: Working
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ class Account:
     held, worth_cents, gross_cents, sums: see holdings.py. sessions: the last five, oldest first. traded: what was
     opened in the newest, by symbol. soft_ns: when soft limits were looked at last. margins: by underlying;
     stale: of which of them no more is known than that they are enough (margins.py). kept: by symbol, what
-    positions count while a split is under way (splits.py).
+    positions count while a split is under way (splits.py). exits: of brackets, by signal and symbol (exits.py).
     """
 
     mandate: Mandate
@@ -102,6 +113,7 @@ class Account:
     margins: dict[str, Margin] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     kept: dict[str, Kept] = field(default_factory=dict)
+    exits: dict[str, Exits] = field(default_factory=dict)
 
     @property
     def equity_cents(self) -> int:
@@ -174,6 +186,7 @@ def with_worth(account: Account, now_ns: int, worth_cents: int, gross_cents: int
         account.margins,
         account.stale,
         account.kept,
+        account.exits,
     )
 
 
@@ -204,6 +217,8 @@ def with_order(account: Account, intent: OrderIntent, parts: tuple[Part, ...], q
         intent.limit_cents,
         intent.origin,
         intent.event_ns,
+        intent.bracket and intent.target > 0,
+        intent.bracket and intent.stop > 0,
     )
     return replace(account, working={**account.working, intent.id: order})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from streams.book.ledger import Position
 from streams.risk.account import Account, Part
+from streams.risk.exits import under_way
 from streams.risk.market import Unit, held_unit, market_key, order_unit, unit_in, unit_of
 
 Ends = tuple[int, int]
@@ -37,7 +38,7 @@ class Worst:
                 totals[1] += gamma
                 totals[2] += vega
         self.total, self.gamma, self.vega = ([value, value] for value in totals)
-        for order in account.working.values():
+        for order in under_way(account):
             self._add(order.parts, order.quantity, order.reference_cents, order.strategy)
         self.gross_cents = account.gross_cents
         for symbol in self.orders:

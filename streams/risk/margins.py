@@ -18,6 +18,7 @@ from schemas.records import MarginKind, OrderIntent, OrderKind, Side
 from streams.book.ledger import Position
 from streams.book.money import MICRO_PER_CENT
 from streams.risk.account import Account, Margin, Part, Working, with_order
+from streams.risk.exits import under_way
 from streams.risk.margin.contract import Order, OrderLeg, ticker_of
 from streams.risk.margin.requirement import Power, of_underlying, part_in, power
 from streams.risk.margin.rules import MarginRow, MarginRules
@@ -127,7 +128,7 @@ def _need(
     forbidden: list[str] = []
     heads = _Tickers()
     orders: dict[str, list[Order]] = {ticker: [] for ticker in tickers}
-    for one in (*account.working.values(), more) if more is not None else account.working.values():
+    for one in (*under_way(account), more) if more is not None else under_way(account):
         concerned = [ticker for ticker in {heads[part.symbol[:HEAD]] for part in one.parts} if ticker in tickers]
         for ticker in concerned:
             orders[ticker].append(part_in(order_of(one, one.quantity), ticker))

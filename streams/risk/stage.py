@@ -48,7 +48,7 @@ from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
-from streams.risk import day_trades, holdings, margins, soft, splits
+from streams.risk import day_trades, exits, holdings, margins, soft, splits
 from streams.risk import statement as statements
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
@@ -185,6 +185,7 @@ def _on_intent(state: Mapping[str, Any], intent: OrderIntent, params: Params) ->
     account = accounts.at_time(_account(state, "intent", intent.account), intent.event_ns)
     if intent.id in account.working:
         raise bad("intent.id", intent.id, "one that is not under way")
+    account = exits.before_stop(account, intent)
     parts, worst = accounts.parts_of(intent), Worst(account, state)
     if not parts:
         raise bad("intent.legs", intent.legs, "legs that do not cancel each other")
@@ -253,7 +254,7 @@ def _on_fill(state: Mapping[str, Any], fill: Fill, params: Params) -> Step:
     check_fill(fill)
     account = accounts.at_time(_account(state, "fill", fill.account), fill.event_ns)
     order = account.working.get(fill.intent_id)
-    account = accounts.after_answer(account, fill)
+    account = exits.after_fill(accounts.after_answer(account, fill), fill, order)
     if not fill.quantity:
         if order is not None and fill.remaining != order.quantity:
             symbols = [part.symbol for part in order.parts]

@@ -7,7 +7,7 @@ signal is sized above equity: nothing is bought with borrowed money here.
 """
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,7 +126,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
     raise unexpected("sizing", record)
 
 
-def _emit(order: OrderIntent) -> Emit:
+def _emit(order: OrderIntent | Cancel) -> Emit:
     return Emit(TOPIC, order.account, order)
 
 
@@ -140,7 +140,7 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
         before: Account = state[f"account/{name}"]
         account = splits.released(before, mark.symbol, mark.event_ns) if before.kept else before
         holding = account.holdings.get(mark.symbol) if mark.symbol not in account.kept else None
-        orders: list[OrderIntent] = []
+        orders: list[OrderIntent | Cancel] = []
         if before.parked:
             account = _without_late(account, mark.symbol, mark.event_ns)
         if before.waiting:
@@ -170,7 +170,7 @@ def _on_option_mark(state: Mapping[str, Any], mark: OptionMark, params: Params) 
     for name in state.get("index", NONE).names:
         before: Account = state[f"account/{name}"]
         account = before
-        orders: list[OrderIntent] = []
+        orders: list[OrderIntent | Cancel] = []
         if before.waiting:
             now = _with(state, key, contract)
             account, orders = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
@@ -196,7 +196,7 @@ def _watches(account: Account) -> bool:
 
 def _acted(
     account: Account, symbol: str, underlying: str, event_ns: int, state: Mapping[str, Any]
-) -> tuple[Account, list[OrderIntent]]:
+) -> tuple[Account, Sequence[OrderIntent | Cancel]]:
     """Return the account after the emergency stop and the hedge have looked at a mark, and their orders."""
     peak, reason = flatten.breached(account, state)
     if peak != account.peak_cents:
@@ -204,7 +204,9 @@ def _acted(
     if account.flatten:
         return flatten.closing(account, state, event_ns, only=symbol)
     if reason:
-        return flatten.closing(_stopped(account, reason), state, event_ns)
+        account, closing = flatten.closing(_stopped(account, reason), state, event_ns)
+        # What works goes first, exits of brackets with it: they would sell once more what is closed here.
+        return account, [Cancel(account.mandate.account, event_ns, "", reason), *closing]
     order = hedge(account, state, underlying)
     return (account, []) if order is None else (accounts.with_order(account, order), [order])
 

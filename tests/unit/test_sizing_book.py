@@ -241,7 +241,8 @@ def test_a_fall_from_the_peak_flattens_where_the_mandate_says_so() -> None:
     run = holding_calls(drawdown_max=0.0005, drawdown_flatten=0.001)
     assert run(option(second=2, bid=3.95)) == []
     assert account_of(run).peak_cents == 10_000_000 - 42_000 + 80_000
-    (order,) = run(option(second=3, bid=1.95))
+    cancel, order = run(option(second=3, bid=1.95))
+    assert (cancel.account, cancel.order_id) == ("paper", ""), "what works goes first, exits of brackets with it"
     assert (order.symbol, order.quantity, order.purpose) == (CALL, 2, Purpose.FLATTEN)
     assert "below its peak, limit 0.0010" in account_of(run).flatten
     assert account_of(run).halted == account_of(run).flatten
