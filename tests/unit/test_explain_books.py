@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import Fill, LegFill, Mark, OrderOrigin, Purpose, Settlement, SettlementKind, Side, Transfer
+from schemas.records import Fill, LegFill, OrderOrigin, Purpose, Settlement, SettlementKind, Side, Transfer
 from streams.book.explain.books import fill_parts, settlement_parts, shared
 from streams.book.explain.fold import Explainer, explain, sums
 from streams.book.explain.terms import Terms
@@ -163,7 +163,7 @@ def test_strategies_sum_to_the_account_to_the_cent(drawn: list[tuple[str, str, i
 
 def _record(
     kind: str, strategy: str, quantity: int, cents: int, symbol: str, second: float, held: int
-) -> Fill | Settlement | Mark | None:
+) -> Fill | Settlement | None:
     """Return what happens; None where it cannot. A person and the stop only close here."""
     given: dict[str, Any] = {"symbol": symbol, "multiplier": 100 if symbol == PUT else 1, "fee_cents": 7}
     closing = -held if abs(quantity) > abs(held) else (-abs(quantity) if held > 0 else abs(quantity))
