@@ -804,6 +804,83 @@ def get_Control(data: bytes, pos: int) -> tuple[records.Control, int]:
     return record, pos
 
 
+_CorporateActionKind_BYTES: dict[str, bytes] = {"SPECIAL_DIVIDEND": SMALL[0], "CASH_MERGER": SMALL[1]}
+_CorporateActionKind_OF = {0: records.CorporateActionKind.SPECIAL_DIVIDEND, 2: records.CorporateActionKind.CASH_MERGER}
+
+
+def put_CorporateAction(record: records.CorporateAction, header: bytes = b"") -> bytes:
+    account_ = record.account.encode()
+    symbol_ = record.symbol.encode()
+    day_ = record.day.encode()
+    return b"".join(
+        (
+            header,
+            SMALL[len(account_)] if len(account_) < 64 else long(len(account_)),
+            account_,
+            long(record.event_ns),
+            SMALL[len(symbol_)] if len(symbol_) < 64 else long(len(symbol_)),
+            symbol_,
+            _CorporateActionKind_BYTES[record.kind],
+            long(record.cash_cents),
+            SMALL[len(day_)] if len(day_) < 64 else long(len(day_)),
+            day_,
+        )
+    )
+
+
+class _CorporateAction:
+    __slots__ = records.CorporateAction.__slots__
+
+    def __init__(self, account: Any, event_ns: Any, symbol: Any, kind: Any, cash_cents: Any, day: Any) -> None:
+        self.account = account
+        self.event_ns = event_ns
+        self.symbol = symbol
+        self.kind = kind
+        self.cash_cents = cash_cents
+        self.day = day
+
+
+def get_CorporateAction(data: bytes, pos: int) -> tuple[records.CorporateAction, int]:
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    account_ = data[pos : (pos := pos + n)].decode()
+    event_ns_ = data[pos]
+    if event_ns_ > 127:
+        event_ns_, pos = read_long(data, pos)
+    else:
+        event_ns_ = (event_ns_ >> 1) ^ -(event_ns_ & 1)
+        pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    symbol_ = data[pos : (pos := pos + n)].decode()
+    kind_ = _CorporateActionKind_OF[data[pos]]
+    pos += 1
+    cash_cents_ = data[pos]
+    if cash_cents_ > 127:
+        cash_cents_, pos = read_long(data, pos)
+    else:
+        cash_cents_ = (cash_cents_ >> 1) ^ -(cash_cents_ & 1)
+        pos += 1
+    n = data[pos]
+    if n & 129:
+        n, pos = read_length(data, pos)
+    else:
+        n >>= 1
+        pos += 1
+    day_ = data[pos : (pos := pos + n)].decode()
+    record: Any = _CorporateAction(account_, event_ns_, symbol_, kind_, cash_cents_, day_)
+    record.__class__ = records.CorporateAction
+    return record, pos
+
+
 def put_FeatureFrame(record: records.FeatureFrame, header: bytes = b"") -> bytes:
     symbol_ = record.symbol.encode()
     session_ = record.session
@@ -3796,6 +3873,7 @@ ENCODERS: dict[type, tuple[Callable[[Any, bytes], bytes], bytes]] = {
     records.Cancel: (put_Cancel, header_of("Cancel")),
     records.ChainFrame: (put_ChainFrame, header_of("ChainFrame")),
     records.Control: (put_Control, header_of("Control")),
+    records.CorporateAction: (put_CorporateAction, header_of("CorporateAction")),
     records.FeatureFrame: (put_FeatureFrame, header_of("FeatureFrame")),
     records.OrderIntent: (put_OrderIntent, header_of("OrderIntent")),
     records.Fill: (put_Fill, header_of("Fill")),
@@ -3823,6 +3901,7 @@ DECODERS: dict[str, Callable[[bytes, int], tuple[Any, int]]] = {
     "Cancel": get_Cancel,
     "ChainFrame": get_ChainFrame,
     "Control": get_Control,
+    "CorporateAction": get_CorporateAction,
     "FeatureFrame": get_FeatureFrame,
     "OrderIntent": get_OrderIntent,
     "Fill": get_Fill,

@@ -271,6 +271,34 @@ class Control:
     flatten: bool = False
 
 
+class CorporateActionKind(StrEnum):
+    """SPECIAL_DIVIDEND: cash that is not of a regular practice; strikes are lowered by it. CASH_MERGER: each share
+    becomes cash."""
+
+    SPECIAL_DIVIDEND = "SPECIAL_DIVIDEND"
+    CASH_MERGER = "CASH_MERGER"
+
+
+@dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """What a memo of the OCC says of a share that no source tells, given to an account by a person.
+
+    account: Name of the account.
+    event_ns: Nanoseconds since 1970 UTC; 0: now, by the newest session.
+    symbol: Ticker.
+    kind: What happens.
+    cash_cents: Cents a share.
+    day: New York's date on whose opening it goes ex or takes effect, YYYY-MM-DD.
+    """
+
+    account: str
+    event_ns: int
+    symbol: str
+    kind: CorporateActionKind
+    cash_cents: int
+    day: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureFrame:
     """Closed bars of one underlying and interval with their indicators, as columns of n >= 1 rows, in time order.
@@ -1199,6 +1227,7 @@ Record = (
     | Cancel
     | ChainFrame
     | Control
+    | CorporateAction
     | FeatureFrame
     | OrderIntent
     | Fill
@@ -1227,6 +1256,7 @@ RECORDS: dict[str, type] = {
     "Cancel": Cancel,
     "ChainFrame": ChainFrame,
     "Control": Control,
+    "CorporateAction": CorporateAction,
     "FeatureFrame": FeatureFrame,
     "Leg": Leg,
     "OrderIntent": OrderIntent,

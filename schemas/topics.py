@@ -62,7 +62,18 @@ _COMPACTED = MappingProxyType(
         "delete.retention.ms": str(_DAY_MS),
     }
 )
-PASSED_ON = ("Mark", "OptionMark", "MarketEvent", "Fill", "Settlement", "Statement", "Cancel", "Control", "Mandate")
+PASSED_ON = (
+    "Mark",
+    "OptionMark",
+    "MarketEvent",
+    "CorporateAction",
+    "Fill",
+    "Settlement",
+    "Statement",
+    "Cancel",
+    "Control",
+    "Mandate",
+)
 """What each stage of the order path passes on, in order, for the next to know."""
 
 _DATA = (

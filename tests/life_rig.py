@@ -4,6 +4,8 @@ from datetime import date, time
 from typing import Any
 
 from schemas.records import (
+    CorporateAction,
+    CorporateActionKind,
     Fill,
     LegFill,
     Mandate,
@@ -60,6 +62,11 @@ def dividend(ticker: str, told: date, ex: date, cash: float) -> MarketEvent:
 def split(ticker: str, day: date, ratio: float) -> MarketEvent:
     """Return a split as it is told: at 04:00."""
     return MarketEvent(ticker, "test", new_york(day, time(4)), MarketEventKind.SPLIT, 0, 0, ratio, "")
+
+
+def action(kind: CorporateActionKind, ticker: str, told: date, day: date, cents: int) -> CorporateAction:
+    """Return a corporate action as a person tells it to the account paper: at 12:00."""
+    return CorporateAction("paper", new_york(told, time(12)), ticker, kind, cents, day.isoformat())
 
 
 def price(ticker: str, day: date, clock: time, last: float) -> Mark:

@@ -10,9 +10,9 @@ from aiots.config import Config, ConfigError, load_config
 from aiots.console import WorldOption, fail
 
 if TYPE_CHECKING:
-    from schemas.records import Approval, Cancel, Control, Mandate, OrderTicket, Watch
+    from schemas.records import Approval, Cancel, Control, CorporateAction, Mandate, OrderTicket, Watch
 
-    Inbox = Approval | Cancel | Control | Mandate | OrderTicket | Watch
+    Inbox = Approval | Cancel | Control | CorporateAction | Mandate | OrderTicket | Watch
 
 Account = Annotated[str, typer.Argument(help="Name of the account.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]

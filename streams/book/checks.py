@@ -1,9 +1,12 @@
 """Checks of the records of the order path, each in a form that NaN cannot pass: BAD_VALUE says what was seen."""
 
+from datetime import date
+
 from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import (
     Approval,
     Cancel,
+    CorporateAction,
     Decision,
     Fill,
     Leg,
@@ -255,6 +258,18 @@ def check_statement(statement: Statement) -> None:
         positive("statement.positions multiplier", one.multiplier)
         if one.quantity == 0:
             raise bad("statement.positions quantity", one.quantity, "other than 0")
+
+
+def check_action(action: CorporateAction) -> None:
+    """Raise where it is of no account or share, pays nothing, or its day is none."""
+    named("action.account", action.account)
+    named("action.symbol", action.symbol)
+    positive("action.cash_cents", action.cash_cents)
+    not_negative("action.event_ns", action.event_ns)
+    try:
+        date.fromisoformat(action.day)
+    except ValueError:
+        raise bad("action.day", repr(action.day), "YYYY-MM-DD") from None
 
 
 def check_cancel(cancel: Cancel) -> None:

@@ -17,6 +17,7 @@ from schemas.records import (
     Cancel,
     Control,
     ControlAction,
+    CorporateAction,
     Decision,
     Figure,
     Fill,
@@ -116,7 +117,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_control(state, record)
     if isinstance(record, Mandate):
         return _on_mandate(state, record)
-    if isinstance(record, Cancel):
+    if isinstance(record, Cancel | CorporateAction):
         return Step({}, ())
     raise unexpected("risk", record)
 

@@ -16,6 +16,7 @@ from schemas.records import (
     Cancel,
     Control,
     ControlAction,
+    CorporateAction,
     Fill,
     Mandate,
     Mark,
@@ -121,7 +122,7 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         return _on_mandate(state, record)
     if isinstance(record, MarketEvent):
         return Step(splits.after_event(state, state.get("index", NONE).names, record), ())
-    if isinstance(record, Statement):
+    if isinstance(record, Statement | CorporateAction):
         return Step({}, ())
     raise unexpected("sizing", record)
 

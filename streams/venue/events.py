@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from schemas.osi import OptionSymbol, parse_osi
-from schemas.records import Cancel, Control, ControlAction, MarketEvent, MarketEventKind, OrderStatus
+from schemas.records import (
+    Cancel,
+    Control,
+    ControlAction,
+    CorporateAction,
+    CorporateActionKind,
+    MarketEvent,
+    MarketEventKind,
+    OrderStatus,
+)
 from streams.checks import bad
 from streams.venue.book import everyone
 from streams.venue.order import Order, is_option, opens
@@ -70,6 +79,22 @@ def _split(turn: Turn, event: MarketEvent) -> None:
         if event.symbol == underlying:
             for order_id in everyone(turn.book(symbol)):
                 _cancel(turn, turn.order(order_id), event.event_ns, f"split of {event.symbol}")
+
+
+def on_action(turn: Turn, action: CorporateAction) -> None:
+    """Cancel an account's orders on what will be others then: options of the share, at a merger the share too."""
+    account = turn.account(action.account)
+    if account is None:
+        raise bad("action.account", repr(action.account), "an account with a mandate")
+    merger = action.kind is CorporateActionKind.CASH_MERGER
+    for order_id in account.working:
+        order = turn.order(order_id)
+        if order is None:
+            continue
+        contracts = [parse_osi(symbol) for symbol in order.symbols if is_option(symbol)]
+        named = {one.underlying for one in contracts if isinstance(one, OptionSymbol)}
+        if action.symbol in named or (merger and action.symbol in order.symbols):
+            _cancel(turn, order, action.event_ns, f"{action.kind.lower().replace('_', ' ')} of {action.symbol}")
 
 
 def on_control(turn: Turn, control: Control) -> None:

@@ -1,6 +1,7 @@
 """What a quote does to an order of one instrument.
 
-- MARKET: at the executable side, less the mandate's slippage, rounded to a cent against the account.
+- MARKET: at the executable side, less the mandate's slippage, rounded to a cent against the account: of an option at
+  2.10 any slippage above 0 is a cent a share, a dollar a contract.
 - LIMIT: where the executable side meets it: at the quote, rounded to a cent against the account. So it is better than
   the limit only where the quote is, and nothing is given away beyond the quote: the limit forbids it.
 - A LIMIT that has come to rest has a place in the queue at its price. The market fills it when it moves through the

@@ -16,6 +16,7 @@ from typing import Any
 from schemas.records import (
     Cancel,
     Control,
+    CorporateAction,
     Fill,
     Mandate,
     Mark,
@@ -26,7 +27,7 @@ from schemas.records import (
     Statement,
     Verdict,
 )
-from streams.book.checks import check_fill, check_mandate, check_mark, check_option_mark
+from streams.book.checks import check_action, check_fill, check_mandate, check_mark, check_option_mark
 from streams.checks import unexpected
 from streams.fold import PureFold
 from streams.stage import Step
@@ -34,7 +35,7 @@ from streams.venue import life, quotes, statement
 from streams.venue.accept import accept
 from streams.venue.book import Book, Desk, everyone, woken
 from streams.venue.brackets import after_trade
-from streams.venue.events import on_cancel, on_control, on_event, pass_time
+from streams.venue.events import on_action, on_cancel, on_control, on_event, pass_time
 from streams.venue.fills import meet
 from streams.venue.order import Account, Exits, Order
 from streams.venue.params import Params
@@ -83,6 +84,9 @@ def advance(state: Mapping[str, Any], record: Record, params: Params) -> Step:
         on_cancel(turn, record)
     elif isinstance(record, MarketEvent):
         on_event(turn, record)
+    elif isinstance(record, CorporateAction):
+        check_action(record)
+        on_action(turn, record)
     elif isinstance(record, Mandate):
         _on_mandate(turn, record)
     elif not isinstance(record, Settlement | Statement):

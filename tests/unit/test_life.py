@@ -39,8 +39,9 @@ def only(settled: list[Settlement]) -> Settlement:
 
 
 def test_in_the_money_by_a_cent_is_exercised_at_the_close() -> None:
-    """Exercise by exception: 0.01 in the money is exercised, less is not (OCC Rule 805). The call's cost of 120 USD
-    goes into the shares'.
+    """Exercise by exception: 0.01 in the money is exercised, less is not (OCC Rule 805; OIC,
+    Options Exercise, optionseducation.org/referencelibrary/faq/options-exercise). The call's cost of 120 USD goes into
+    the shares'.
     """
     life = Life(Params(pin_cents=0))
     life(opening(FRIDAY), bought(CALL, 1, 120, FRIDAY), bought(PUT, 1, 90, FRIDAY))
@@ -146,7 +147,8 @@ def spx(root: str, clock: time, **figures: Any) -> Any:
 
 
 def test_spx_is_settled_by_the_opening_value() -> None:
-    """AM: the first value after 09:30, 1,736.72; cash 36.72 x 100 (Cboe, SPX specifications), long and short alike."""
+    """AM: the first value after 09:30, 1,736.72; cash 36.72 x 100 (Cboe, SPX Options Product Specification,
+    cboe.com/products/indexopts/spx_spec.aspx: 100 USD a point), long and short alike."""
     for quantity in (2, -2):
         life = Life()
         thursday = date(2013, 10, 17)

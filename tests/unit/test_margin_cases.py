@@ -2,7 +2,10 @@
 
 The sources' figures are "the cash to bring": a requirement less the premiums received, so for positions opened at
 market what equity has to cover. IBM and SPX: Cboe, Margin Requirement Examples for Sample Options-based Positions
-(April 2007: IBM 97.73, SPX 1451.19, 100 contracts). Cboe, Margin Manual: sample calculations.
+(April 2007: IBM 97.73, SPX 1451.19, 100 contracts). Cboe, Margin Manual (April 2000, docslib.org/doc/6485279): sample
+calculations. FINRA 4210(f)(2): Regulatory Notice 12-44, finra.org/rules-guidance/notices/12-44, for spreads. The page
+of the examples of 2007, the calculator's and the manual's samples were not found again when sources were looked up in
+November 2026: their figures are unverified, the arithmetic beside each case is what is tested.
 """
 
 from typing import NamedTuple

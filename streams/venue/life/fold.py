@@ -6,7 +6,8 @@ sizing and risk, who apply the same, hold the same. Times of events:
 - contracts that end: at the price of their end (expiry.py), told at once; short ones the next morning;
 - the morning is the first SESSION_OPEN of a new day: what was assigned, what was exercised early (early.py), then
   dividends (dividends.py) on what is left;
-- splits when they are told, before the opening (splits.py).
+- splits when they are told, before the opening (splits.py); special dividends and cash mergers (actions.py) in the
+  morning of their day, before ordinary dividends, or, told later, at once.
 
 Events of a ticker come once, those of all tickers (symbol "") once a partition of features: the first one counts.
 """
@@ -15,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from schemas.records import Fill, Mandate, Mark, MarketEvent, MarketEventKind, OptionMark, Record
+from schemas.records import CorporateAction, Fill, Mandate, Mark, MarketEvent, MarketEventKind, OptionMark, Record
 from streams.book.ledger import Ledger, apply_fill
 from streams.book.money import micro_of
 from streams.book.settle_rules import Quote, quote_of
 from streams.book.valuation import is_option
 from streams.stage import Emit, Step
+from streams.venue.life import actions
 from streams.venue.life.assignment import tell
 from streams.venue.life.dividends import declare, pay
 from streams.venue.life.early import exercise_early
@@ -41,6 +43,8 @@ def after(state: Mapping[str, Any], record: Record, step: Step, params: Params) 
         _on_option_mark(draft, record, params)
     elif isinstance(record, MarketEvent):
         _on_event(draft, state, record, params)
+    elif isinstance(record, CorporateAction):
+        actions.tell(draft, record, params)
     elif isinstance(record, Mandate):
         _on_mandate(draft, record)
     elif not traded:
@@ -133,6 +137,7 @@ def _morning(draft: Draft, state: Mapping[str, Any], event: MarketEvent, params:
     end_contracts(draft, min(event.event_ns, event.start_ns - 1), params, exact=True)
     tell(draft, event.event_ns)
     exercise_early(draft, event.event_ns, event.start_ns, params)
+    actions.take_effect(draft, event.event_ns, tuple(sorted({*state, *draft.changed})))
     tickers = {key.partition("/")[2] for key in (*state, *draft.changed) if key.startswith("ticker/")}
     pay(draft, event.event_ns, tuple(sorted(tickers)))
     held = {symbol for _, holder in draft.holders() for symbol in holder.ledger.positions}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from schemas.records import Settlement, SettlementKind
+from schemas.records import CorporateActionKind, Settlement, SettlementKind
 from streams.book.ledger import Ledger, apply_settlement
 from streams.book.settle_rules import Quote
 from streams.book.settle_terms import Contract, is_opening, last_day, standard
@@ -67,6 +67,15 @@ class Dividend:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A corporate action of a share that an account was told of (actions.py). day: days since 1970."""
+
+    kind: CorporateActionKind
+    cash_cents: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Underlying:
     """A ticker. price: of its last trade (micro-dollars, 0 before the first), spot: that options were reckoned at."""
 
@@ -102,6 +111,7 @@ class Clock:
 STATE: dict[str, type] = {
     "life": Clock,
     "holder": Holder,
+    "action": Action,
     "ticker": Underlying,
     "contract": Quote,
     "terms": Contract,
