@@ -4,22 +4,40 @@ here anew, without the rules by which the venue made it.
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import date, timedelta
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from schemas.osi import OptionSymbol, parse_osi
 from schemas.records import MarketEvent, MarketEventKind, Record, Settlement, SettlementKind
 from streams.book.settle_terms import last_day, underlying
+from streams.venue.fees import IBKR_FIXED
 from streams.venue.life.state import EPOCH, day_of
 
 CENTS_OF_MICRO = 10_000
 EXERCISED = (SettlementKind.EXERCISE, SettlementKind.ASSIGNMENT)
 
 
+SEC_RATES = ((date(2013, 5, 25), Fraction("22.4")), (date(2014, 3, 18), Fraction("17.4")), (date.max, Fraction("22.1")))
+"""Cents of 10,000 USD, up to a day."""
+
+
+def fee_of(one: Settlement) -> int:
+    """Return the fees of an exercise or assignment in 2013 and 2014, cents: on a sale, where it delivers shares."""
+    sold = sum(-moved.quantity for moved in one.transfers[1:] if moved.quantity < 0)
+    if not sold or one.cash_cents <= 0:
+        return 0
+    day = EPOCH + timedelta(days=day_of(one.event_ns))
+    rate = next(rate for until, rate in SEC_RATES if day < until)
+    return ceil(min(Fraction(595), Fraction("0.0119") * sold) + rate * one.cash_cents / 1_000_000)
+
+
 class Laws:
     """Settlements of one account, checked record by record."""
 
-    def __init__(self) -> None:
+    def __init__(self, schedule: str) -> None:
+        self.schedule = schedule
         self.held: Counter[str] = Counter()
         self.paid: set[tuple[str, int]] = set()
 
@@ -30,6 +48,7 @@ class Laws:
         brought: set[str] = set()
         for one in settled:
             self._closes_what_was_held(one)
+            assert one.fee_cents == (fee_of(one) if self.schedule == IBKR_FIXED and one.kind in EXERCISED else 0)
             if one.kind is SettlementKind.DIVIDEND:
                 self._dividend(one)
             elif one.kind is SettlementKind.SPLIT:

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.records import Fill, Settlement, SettlementKind, Statement
 from streams.book.settle_terms import strike_cents
-from streams.venue import statement
+from streams.venue import fees, statement
 from streams.venue.life import assignment, dividends, early, expiry, fold, records, splits
 from streams.venue.life.state import Draft, Params
 from tests.life_laws import Laws
@@ -24,8 +24,9 @@ DAYS_MAX = 400
 
 def live(seed: int, days: int) -> Counter[str]:
     """Live random days and assert the laws after every record; return how often each kind was settled."""
-    life, market = Life(Params(pin_seed=seed), mandate(capital_cents=CAPITAL_CENTS)), Days(seed)
-    laws, sums, day, told = Laws(), Sums(), START, 0
+    params = Params(pin_seed=seed, fees=fees.IBKR_FIXED)
+    life, market = Life(params, mandate(capital_cents=CAPITAL_CENTS)), Days(seed)
+    laws, sums, day, told = Laws(params.fees), Sums(), START, 0
     for _ in range(days):
         for record in market.day(day, life):
             before = dict(life.state)
@@ -134,6 +135,15 @@ def a_split_makes_no_more_contracts(patch: Patch) -> None:
     patch.setattr(splits, "_adjusted", lambda *given: (adjusted(*given)[0], 1))
 
 
+def the_fee_of_an_exercise_is_lost(patch: Patch) -> None:
+    patch.setattr(fees, "of_exercise", lambda *given: 0)
+
+
+def a_call_exercised_pays_the_fee_on_a_sale(patch: Patch) -> None:
+    of_exercise = fees.of_exercise
+    patch.setattr(fees, "of_exercise", lambda schedule, one: of_exercise(schedule, one) or 1)
+
+
 def the_statement_forgets_the_legs_of_combinations(patch: Patch) -> None:
     traded = statement._traded
     patch.setattr(statement, "_traded", lambda fill: traded(replace(fill, legs=())))
@@ -152,6 +162,8 @@ BUGS = (
     a_split_loses_the_fraction,
     a_split_leaves_contracts_as_they_are,
     a_split_makes_no_more_contracts,
+    the_fee_of_an_exercise_is_lost,
+    a_call_exercised_pays_the_fee_on_a_sale,
     the_statement_forgets_the_legs_of_combinations,
 )
 

@@ -22,11 +22,12 @@ from streams.book.ledger import Ledger, Position
 from streams.book.reconcile import Figure, differences
 from streams.risk import stage as risk
 from streams.risk.statement import ALERTS_MAX
+from streams.signals import stage as signals
 from streams.sizing import stage as sizing
 from streams.stage import RecordError
 from streams.venue import stage as venue
 from tests.life_rig import closing, dividend, new_york, opening, option_mark, price
-from tests.orderpath_rig import Chain, Stage, fill, mandate
+from tests.orderpath_rig import Chain, Stage, fill, frame, mandate, signal
 from tests.venue_rig import CALL, HIGHER, option, order, vertical
 
 MONDAY, TUESDAY, WEDNESDAY = date(2013, 10, 7), date(2013, 10, 8), date(2013, 10, 9)
@@ -247,3 +248,21 @@ def test_a_fill_that_is_lost_is_found() -> None:
     cash, calls = [one for one in chain.of("risk", Alert) if one.rule == "statement"]
     assert "cash 99790.00 USD in the ledger, 99580.00 in the statement: 210.00 apart" in cash.text
     assert f"position of {CALL}: 1 in the ledger, 2 in the statement: -1 apart" in calls.text
+
+
+def test_a_day_through_all_stages_reconciles() -> None:
+    """From features on, by the router: a signal is followed and stopped out; the close comes from every partition."""
+    chain = Chain(signals.Params(strategies=("every_bar",), settings={"every_bar": {"interval_s": 300}}))
+    chain.put("book", mandate(fee_per_share_cents=0.37))
+    chain.put("features", opening(TUESDAY), opening(TUESDAY), frame(second=1), frame(second=2))
+    chain.put("signals", signal(second=2))
+    chain.put("features", frame(second=3), frame(second=4, price=98.0), frame(second=5, price=98.0))
+    chain.put("features", closing(TUESDAY), closing(TUESDAY))
+    fills = [one for one in chain.of("book", Fill) if one.quantity]
+    (stated,) = chain.of("book", Statement)
+    assert len(fills) == 2
+    assert stated.fees_cents == sum(one.fee_cents for one in fills) > 0
+    assert stated == chain.of("orders", Statement)[0] == chain.of("verdicts", Statement)[0]
+    report = chain.of("risk", RiskReport)[-1]
+    assert (report.statement_ns, report.statement_differences) == (stated.event_ns, 0)
+    assert report.cash_cents == stated.cash_cents
