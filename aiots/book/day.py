@@ -14,10 +14,14 @@ from typing import Any
 from aiots.book.reading import AccountLog, Entry, date_of
 from aiots.book.trail import cash_of, trails_of
 from schemas.osi import OptionSymbol, parse_osi
-from schemas.records import Decision, Fill, Mandate, Mark, OptionMark, Settlement, Side, Statement, Verdict
+from schemas.records import Decision, Fill, Mandate, MarginKind, Mark, OptionMark, Settlement, Side, Statement, Verdict
 from streams.book.explain.fold import Explainer, Row, sums
 from streams.book.ledger import Ledger, apply_fill, apply_settlement, equity_cents
 from streams.book.valuation import is_option, option_micro, share_value_cents, unit_cents
+from streams.risk.calls import Book, moves_of
+from streams.risk.margin.contract import ticker_of
+from streams.risk.margin.forecast import PERCENTS, Forecast, Greeks, nearest
+from streams.risk.margin.rules import MarginRow, MarginRules
 
 MINUTE_NS = 60_000_000_000
 BANDS = (0.8, 0.9, 0.95, 0.975, 1.025, 1.05, 1.1, 1.2)
@@ -50,7 +54,7 @@ class DayFigures:
     """One account's day. curve: (instant, equity in cents), a point a minute in which something was marked.
 
     statement: the venue's, of this day's close. statement_differences: figures in which risk's ledger was another;
-    None: it was not compared.
+    None: it was not compared. margin_call: at which moves of the market one comes, at the day's end.
     """
 
     account: str
@@ -75,6 +79,7 @@ class DayFigures:
     explained: tuple[Row, ...] = ()
     statement: Statement | None = None
     statement_differences: int | None = None
+    margin_call: Forecast | None = None
 
     @property
     def pnl_cents(self) -> int:
@@ -109,6 +114,7 @@ class _Fold:
         self.options: dict[str, OptionMark] = {}
         self.values: dict[str, int | None] = {}
         self.opened = False
+        self.margin = MarginKind.REG_T
 
     def take(self, record: Any) -> None:
         if isinstance(record, Mark):
@@ -121,8 +127,10 @@ class _Fold:
             self.ledger = apply_fill(self.ledger, record)
         elif isinstance(record, Settlement):
             self.ledger = apply_settlement(self.ledger, record)
-        elif isinstance(record, Mandate) and not self.opened:
-            self.ledger, self.opened = Ledger(record.capital_cents, {}), True
+        elif isinstance(record, Mandate):
+            self.margin = record.margin
+            if not self.opened:
+                self.ledger, self.opened = Ledger(record.capital_cents, {}), True
 
     def value_of(self, symbol: str, multiplier: int) -> int | None:
         """Return what one unit is valued at, cents; None when unknown."""
@@ -136,8 +144,11 @@ class _Fold:
         return equity_cents(self.ledger, {symbol: value for symbol, value in values.items() if value is not None})
 
 
-def day_of(log: AccountLog, day: date) -> DayFigures:
-    """Return what a day came to. log: with marks. ValueError where the account had no mandate by then."""
+def day_of(log: AccountLog, day: date, rules: MarginRules | None = None) -> DayFigures:
+    """Return what a day came to. log: with marks. rules: of margin, the built-in ones where none are given.
+
+    ValueError where the account had no mandate by then.
+    """
     fold, found, explainer = _Fold(), DayFigures(log.account, day), Explainer(log.account)
     before: Ledger | None = None
     for entry in log.entries:
@@ -161,10 +172,34 @@ def day_of(log: AccountLog, day: date) -> DayFigures:
     found.low_cents, found.high_cents = min(levels), max(levels)
     found.positions = [_held(fold, symbol) for symbol in sorted(fold.ledger.positions)]
     found.alerts = [alert for alert in log.alerts if date_of(alert.event_ns) == day]
+    found.margin_call = _margin_call(fold, (rules or MarginRules()).at(day))
     _reconcile(found, log)
     found.explained = tuple(row for row in explainer.rows() if row.day == day.isoformat())
     _count_verdicts(found, (trail.verdicts for trail in trails_of(log, day).trails.values()))
     return found
+
+
+def _margin_call(fold: _Fold, row: MarginRow) -> Forecast | None:
+    """Return at which moves of the market, 1 to 20 percent, equity falls below maintenance; None where none is held."""
+    held: dict[str, dict[str, Any]] = defaultdict(dict)
+    for symbol, position in sorted(fold.ledger.positions.items()):
+        held[ticker_of(symbol)][symbol] = position
+    books = {}
+    for ticker, positions in held.items():
+        marks = [fold.options[symbol] for symbol in positions if symbol in fold.options]
+        values = {symbol: fold.value_of(symbol, 1) for symbol in (*positions, ticker)}
+        spots = [(mark.event_ns, mark.spot) for mark in marks if mark.spot > 0]
+        if values[ticker] is None and spots:
+            values[ticker] = share_value_cents(max(spots)[1])
+        greeks = {
+            mark.symbol: Greeks(mark.delta, mark.gamma)
+            for mark in marks
+            if mark.delta - mark.gamma == mark.delta - mark.gamma
+        }
+        books[ticker] = Book(positions, {name: cents for name, cents in values.items() if cents is not None}, greeks)
+    equity = fold.equity()
+    kind = MarginKind.CASH if equity < row.equity_least_cents else fold.margin
+    return nearest(moves_of(books, equity, row, kind, PERCENTS)) if books else None
 
 
 def _reconcile(found: DayFigures, log: AccountLog) -> None:
@@ -307,6 +342,9 @@ def as_dict(found: DayFigures) -> dict[str, Any]:
             "fees_usd": found.statement.fees_cents / 100,
             "positions": {one.symbol: one.quantity for one in found.statement.positions},
         },
+        "margin_call_percent": None
+        if found.margin_call is None
+        else {"down": found.margin_call.down_percent, "up": found.margin_call.up_percent},
         "alerts": [
             {"rule": one.rule, "text": one.text, "value": one.value, "limit": one.limit} for one in found.alerts
         ],

@@ -11,6 +11,7 @@ from aiots.book.trail import NEW_YORK, cash_of, clock
 from streams.book.explain.fold import sums
 from streams.book.explain.terms import Terms
 from streams.book.money import text_of
+from streams.risk.calls import text_of as calls_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ def page(found: DayFigures, world: str) -> str:
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     env.filters["usd"] = lambda cents: f"{cents / 100:,.2f}"
     env.filters["clock"] = lambda event_ns: clock(event_ns)[:8]
+    env.filters["calls"] = calls_text
     tiles = [
         ("Equity", found.equity_cents),
         ("Profit and loss", found.pnl_cents),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.records import Fill, OrderIntent, OrderTicket, Side, Verdict
-from streams.risk import margins
+from streams.risk import calls, margins
 from streams.risk import stage as risk
 from streams.risk.account import Account, parts_of
+from streams.risk.margin.forecast import Forecast
 from streams.risk.market import market_key, unit_of
 from streams.sizing import stage as sizing
 from streams.venue import stage as venue
@@ -28,7 +29,9 @@ class Stages:
 class WhatIf:
     """What would become of a ticket at once. Amounts in cents; margin_before_cents: initial requirement without it.
 
-    Greeks are of the order as asked for, dollars: delta x spot, its change for 1 % of spot, for 1 % of volatility.
+    calls_before, calls_with: moves of the whole market that bring a margin call without it, and once it has filled as
+    far as risk allows. Greeks are of the order as asked for, dollars: delta x spot, its change for 1 % of spot, for 1 %
+    of volatility.
     """
 
     intent: OrderIntent
@@ -40,6 +43,8 @@ class WhatIf:
     delta_usd: float
     gamma_usd: float
     vega_usd: float
+    calls_before: Forecast
+    calls_with: Forecast
 
 
 def what_if(stages: Stages, ticket: OrderTicket) -> WhatIf | None:
@@ -71,6 +76,8 @@ def what_if(stages: Stages, ticket: OrderTicket) -> WhatIf | None:
         delta_usd=delta,
         gamma_usd=gamma,
         vega_usd=vega,
+        calls_before=calls.forecast_of(account, state, params.margin_rules),
+        calls_with=calls.forecast_of(account, state, params.margin_rules, calls.filled(intent, verdict.quantity)),
     )
 
 

@@ -1,5 +1,6 @@
 """`aiots audit`: why each order of an account was made, and the hash chain that shows that the log was not changed."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -124,12 +125,15 @@ def day_report(
 
     from aiots.book.day import as_dict, day_of
     from aiots.book.page import page
+    from aiots.stage import stage_params
     from streams.book.money import text_of
+    from streams.risk.margin.rules import rules_of
 
     config = load_config(world=world)
     log, chosen = recorded(account, day, config, marks=True)
+    margin = stage_params(config, "risk").get("margin")
     try:
-        found = day_of(log, chosen)
+        found = day_of(log, chosen, rules_of(margin if isinstance(margin, Mapping) else {}))
     except ValueError as error:
         fail(str(error), 2)
     if as_json:

@@ -104,6 +104,7 @@ def show(found: "WhatIf") -> None:
 
     from aiots.book.trail import fill_text, order_text
     from aiots.book.whatif import cost_cents
+    from streams.risk.calls import text_of as calls_text
 
     console, verdict = Console(highlight=False), found.verdict
     console.print(f"[b]{order_text(found.intent)}[/]   now {found.intent.reference:,.2f}")
@@ -131,6 +132,8 @@ def show(found: "WhatIf") -> None:
         ("vega, USD for 1 % of volatility", found.vega_usd),
     ):
         table.add_row(name, f"{value:,.2f}")
+    table.add_row("margin call at a move of the market, before", calls_text(found.calls_before))
+    table.add_row("margin call at a move of the market, with it", calls_text(found.calls_with))
     console.print(table)
     if verdict.figures:
         limits = Table("rule", "with the order", "limit", box=box.SIMPLE)

@@ -49,7 +49,7 @@ from streams.book.money import dollars_of
 from streams.checks import bad, unexpected
 from streams.fold import PureFold
 from streams.risk import account as accounts
-from streams.risk import day_trades, exits, holdings, margins, soft, splits
+from streams.risk import calls, day_trades, exits, holdings, margins, soft, splits
 from streams.risk import statement as statements
 from streams.risk.account import DAY_CUT_NS, DAY_NS, Account
 from streams.risk.exposure import Worst
@@ -145,7 +145,8 @@ def _marked(state: Mapping[str, Any], mark: Mark | OptionMark, before: Any, afte
             markets = {**state, key: after}
             account = margins.remargined(account, {*account.margins, *account.stale}, markets, params.margin_rules)
             account, emit = _reported(account, markets)
-            outputs.append(emit)
+            account, ahead = calls.told(account, markets, params.margin_rules)
+            outputs += [emit, *(Emit(RISK, name, alert) for alert in ahead)]
         if account is not was:
             changed[f"account/{name}"] = account
     return Step(changed, outputs)

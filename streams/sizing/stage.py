@@ -146,7 +146,8 @@ def _on_mark(state: Mapping[str, Any], mark: Mark, params: Params) -> Step:
             account = _without_late(account, mark.symbol, mark.event_ns)
         if before.waiting:
             now = _with(state, key, market)
-            account, orders = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
+            account, made = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
+            orders += made
         if before.ledger.positions and _watches(before):
             account, acts = _acted(account, mark.symbol, mark.symbol, mark.event_ns, _with(state, key, market))
             orders += acts
@@ -170,11 +171,12 @@ def _on_option_mark(state: Mapping[str, Any], mark: OptionMark, params: Params) 
     outputs: list[Emit] = []
     for name in state.get("index", NONE).names:
         before: Account = state[f"account/{name}"]
-        account = before
+        account = splits.released(before, mark.symbol, mark.event_ns) if before.kept else before
         orders: list[OrderIntent | Cancel] = []
         if before.waiting:
             now = _with(state, key, contract)
-            account, orders = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
+            account, made = tickets.waited(account, mark.symbol, mark.event_ns, now, params.ticket_wait_s * SECOND_NS)
+            orders += made
         if before.ledger.positions and _watches(before):
             now = _with(state, key, contract)
             account, acts = _acted(account, mark.symbol, mark.underlying, mark.event_ns, now)

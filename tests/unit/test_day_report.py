@@ -183,3 +183,18 @@ def test_a_short_position_is_shown_with_its_sign() -> None:
     assert (held.quantity, held.cost_cents, held.value_cents) == (-1, -30_000, -31_000)
     found = day_of(log_of("paper", payloads, [], [], marks=True), DAY)
     assert (found.positions, found.realised_cents) == ([], 30_000)
+
+
+def test_margin_call_ahead_at_the_days_end() -> None:
+    """380 shares at 100 with 10,000: a fall of 2 % calls (test_risk_calls.py has it by hand); page and JSON say so."""
+    given = mandate(capital_cents=1_000_000)
+    records: tuple[Record, ...] = (
+        given,
+        mark(second=1),
+        fill("a", quantity=380, price_cents=10_000, event_ns=at(2)),
+        mark(second=60),
+    )
+    payloads = [(offset, wire.encode(record)) for offset, record in enumerate(records)]
+    found = day_of(log_of("paper", payloads, [], [], marks=True), DAY)
+    assert as_dict(found)["margin_call_percent"] == {"down": -2, "up": None}
+    assert "with the day's last marks: -2 %." in page(found, "test")
