@@ -14,8 +14,8 @@ most are of the order, as a broker counts them, in however many pieces it fills.
 Sources stand row by row in tests/unit/test_venue_fees.py, which says of which rows none was found. In short: the SEC's
 rates are those of its advisories; a rate holds from 60 days after the year's appropriation was signed (15 USC 78ee).
 There is no single history of the ORF: a row is what IBKR or another broker charged at some time, and its first day may
-be off by months. Options below 0.10 USD cost less at IBKR (0.50 and 0.25); that, exchanges', clearing (OCC) and CAT
-fees are left out.
+be off by months. Options below 0.10 USD cost less at IBKR (0.50 and 0.25); that, exchanges', clearing (OCC: 0.025 USD a
+contract in 2026) and CAT fees are left out.
 """
 
 from bisect import bisect_right
@@ -71,6 +71,8 @@ TAF = _rates(
     ("2023-01-01", (145, 7_270_000, 2_440)),
     ("2024-01-01", (166, 8_300_000, 2_790)),
     ("2026-01-01", (195, 9_790_000, 3_290)),
+    ("2026-10-01", (0, 0, 0)),
+    ("2027-01-01", (195, 9_790_000, 3_290)),
 )
 """A share sold, at most an order, a contract sold."""
 CONTRACT = _rates(

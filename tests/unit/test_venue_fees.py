@@ -131,10 +131,23 @@ SOURCES = {
         "rate: STA, Congrats Stock Traders, securitytraders.org; day: 60 days after 2024-03-23, Release 34-99973,"
         " federalstatelaw.com/federal-register/2024-08512"
     ),
+    ("SEC", "2026-04-04"): (
+        "SEC, Fee Rate Advisory FY 2026, sec.gov/rules-regulations/fee-rate-advisories/2026-2, as others quote it;"
+        " Release 34-104909 of 2026-02-27"
+    ),
     ("SEC", "2025-05-14"): f"{FINRA} 4/24/25, {NOTICES}-20250424, as told by reg-monitoring.pages.dev",
     ("TAF", "2012-07-01"): "in force: FINRA, TAF Rule Flow Equities, docplayer.net/amp/13418813 (shares and maximum)",
     ("TAF", "2023-01-01"): "in force: brokerage-review.com/account-fee/taf-fee.aspx (shares and contracts)",
     ("TAF", "2024-01-01"): "in force: brokerage-review.com/account-fee/taf-fee.aspx (shares, maximum and contracts)",
+    ("TAF", "2026-01-01"): (
+        "FINRA, SR-FINRA-2024-019 fee adjustment schedule, finra.org/rules-guidance/rule-filings/sr-finra-2024-019, and"
+        " Robinhood's fee schedule of 2026 (contracts), both as others quote them"
+    ),
+    ("TAF", "2026-10-01"): (
+        "no fee in October to December 2026: SEC, Release 34-106409 (SR-FINRA-2026-021),"
+        " public-inspection.federalregister.gov/2026-19392.pdf, as others quote it"
+    ),
+    ("TAF", "2027-01-01"): "the rates of before come back: the same release; SR-FINRA-2026-020 is said to hold them",
     ("CONTRACT", "2015-08-01"): "in force: Alaric, Regulatory Fees, alarictrader.com/regulatory-fees (ORF)",
     ("CONTRACT", "2017-02-01"): "in force: IBKR, Options Regulatory Fee, ibkr.info/article/1184, with PEARL's of 2017",
     (
@@ -146,9 +159,7 @@ UNVERIFIED = {
     ("SEC", "2015-02-14"),
     ("SEC", "2022-05-14"),
     ("SEC", "2023-02-27"),  # the day is 60 days after 2022-12-29, Release 34-96724; no page found says the rate
-    ("SEC", "2026-04-04"),  # Release 34-104909 of 2026-02-27 exists; no page found says the rate
     ("TAF", "2022-01-01"),
-    ("TAF", "2026-01-01"),
     ("CONTRACT", "2013-01-01"),
     ("CONTRACT", "2014-02-01"),
     ("CONTRACT", "2016-08-01"),
@@ -185,7 +196,13 @@ def test_every_row_names_its_source_or_that_there_is_none() -> None:
         (fees.SEC, "2025-05-13", (2_780,)),
         (fees.SEC, "2025-05-14", (0,)),
         (fees.TAF, "2013-10-08", (119, 5_950_000, 2_000)),
+        (fees.SEC, "2026-04-03", (0,)),
+        (fees.SEC, "2026-04-04", (2_060,)),
         (fees.TAF, "2025-01-02", (166, 8_300_000, 2_790)),
+        (fees.TAF, "2026-09-30", (195, 9_790_000, 3_290)),
+        (fees.TAF, "2026-10-01", (0, 0, 0)),
+        (fees.TAF, "2026-12-31", (0, 0, 0)),
+        (fees.TAF, "2027-01-04", (195, 9_790_000, 3_290)),
         (fees.CONTRACT, "2018-01-02", (700_000, 37_800)),
         (fees.CONTRACT, "2019-06-03", (650_000, 37_900)),
     ],
