@@ -90,14 +90,16 @@ def session(start: float = 0.0, end: float = 23_400.0) -> bytes:
 
 
 def features(results: Iterable[Output | Rejected], seconds: int | None = None) -> list[FeatureFrame]:
-    """Return the decoded frames, of one interval if given; a reject fails."""
+    """Return the decoded frames, of one interval if given, without the events that go on; a reject fails."""
     out = []
     for result in results:
         assert isinstance(result, Output), result
         record = decode(result.payload)
-        assert isinstance(record, FeatureFrame)
+        assert isinstance(record, FeatureFrame | MarketEvent)
         assert result.key == record.symbol.encode()
         assert (result.topic, result.partition) == ("features", None)
+        if isinstance(record, MarketEvent):
+            continue
         if seconds is None or record.interval_ns == seconds * SECOND:
             out.append(record)
     return out

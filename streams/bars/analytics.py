@@ -1,4 +1,4 @@
-"""The analytics stage: ticks, source bars and market events in, FeatureFrames out.
+"""The analytics stage: ticks, source bars and market events in, FeatureFrames out, and events that accounts hear of.
 
 What comes out for a symbol is a function of that symbol's records and of the records without a symbol, in log order;
 where frames and batches are cut does not matter. The rules stand where they are carried out: clean.py (what is left
@@ -14,9 +14,9 @@ from schemas.binary import Int, Malformed
 from schemas.frames import explain
 from schemas.ids import NAMES, WireError, WireReason
 from schemas.records import MarketEvent
-from schemas.wire import decode, modernise
+from schemas.wire import decode, encode, modernise
 from streams.bars.book import PARTITION, Symbols, new_scratch
-from streams.bars.events import take_event
+from streams.bars.events import TOLD, take_event
 from streams.bars.kernel import Status, Unfit, run, settle_slots
 from streams.bars.layout import (
     AT,
@@ -174,6 +174,8 @@ class Analytics:
         self._sink.counters[N_EVENTS] += 1
         slot = self.symbols.slot_of(event.symbol)
         self._settle(at, slot, len(self.symbols.keys) - 1 if slot == PARTITION else slot, out)
+        if event.kind in TOLD:
+            out.append(Output(at, TOPIC, None, event.symbol.encode(), encode(event)))
 
     def _unusual(self, out: list[Output | Rejected]) -> None:
         """Decode the frame that the kernel stopped at; where it is broken, reject it."""

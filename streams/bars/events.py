@@ -9,6 +9,8 @@ An event without a symbol concerns the partition (its row is copied for a symbol
   open it, too; for a symbol's own events, for that symbol alone.
 - SPLIT: indicators begin anew, at event_ns, in order with the ticks; bars stay as they are.
 - HALT, RESUME, GAP, DIVIDEND, EARNINGS: change no bar and no indicator; they are counted among `events`.
+
+Those that accounts have to hear of (TOLD) go on to `features`, each after the bars that it closed.
 """
 
 import numpy as np
@@ -24,6 +26,18 @@ I64 = NDArray[np.int64]
 
 _PROMISES = frozenset((MarketEventKind.HEARTBEAT, MarketEventKind.SESSION_CLOSE, MarketEventKind.SOURCE_CLOSE))
 _OPENS = frozenset((MarketEventKind.HEARTBEAT, MarketEventKind.SOURCE_OPEN))
+TOLD = frozenset(
+    {
+        MarketEventKind.SESSION_OPEN,
+        MarketEventKind.SESSION_CLOSE,
+        MarketEventKind.HALT,
+        MarketEventKind.RESUME,
+        MarketEventKind.DIVIDEND,
+        MarketEventKind.SPLIT,
+        MarketEventKind.EARNINGS,
+    }
+)
+"""Kinds that go on to `features`."""
 _MATTERS = _PROMISES | _OPENS | {MarketEventKind.SESSION_OPEN, MarketEventKind.SPLIT}
 
 

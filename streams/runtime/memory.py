@@ -26,6 +26,8 @@ from streams.topology import STAGES
 BATCH_RECORDS = 512
 MINUTE_NS = 60_000_000_000
 MARKET, BOOK = "market.ticks", "book"
+LAST = b"\xff"
+"""Sorts after every underlying."""
 EVENT_HEADER, MARK_HEADER = wire.HEADERS["MarketEvent"], wire.HEADERS["Mark"]
 PER_UNDERLYING = ("analytics", "signals", "router")
 ORDER_PATH = ("sizing", "risk", "venue")
@@ -146,7 +148,10 @@ class MemoryPipeline:
                 continue
             for out in run:
                 self._ordinal += 1
-                self._routed[out.partition].append(Routed(event_ns_of(out.payload), out.key, self._ordinal, out))
+                at_ns, under = event_ns_of(out.payload), out.key
+                if out.payload.startswith(EVENT_HEADER) and closes(out.payload):
+                    under = LAST  # a session's close is told after the marks that it closed, as in a log
+                self._routed[out.partition].append(Routed(at_ns, under, self._ordinal, out))
 
     def _release(self, through_ns: int | None) -> None:
         """Let what was routed up to an instant into the book, an instant at a time; None: all of it."""
@@ -181,6 +186,12 @@ def heard_ns(records: Sequence[Any], before_ns: int) -> int:
             if isinstance(event, MarketEvent) and event.kind == MarketEventKind.HEARTBEAT and not event.symbol:
                 return event.event_ns
     return before_ns
+
+
+def closes(payload: bytes) -> bool:
+    """Return whether a MarketEvent is a session's close."""
+    event = wire.decode(payload)
+    return isinstance(event, MarketEvent) and event.kind is MarketEventKind.SESSION_CLOSE
 
 
 def memory_task(stage: Stage, params: Any, topic: str, partition: int, partitions: int) -> Task:
