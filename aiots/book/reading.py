@@ -22,6 +22,10 @@ Payloads = Iterable[tuple[int, bytes]]
 """Offset and payload, in the order of a partition's log."""
 
 
+class UnreadableRecordError(ValueError):
+    """A record of the log is none of ours; the text says where it stands."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A record of the log, where it stands, and when it was, nanoseconds since 1970 UTC."""
@@ -67,34 +71,41 @@ def read_account(config: Config, account: str, progress: Progress, *, marks: boo
 
 
 def log_of(account: str, verdicts: Payloads, book: Payloads, risk: Payloads, *, marks: bool) -> AccountLog:
-    """Return what the records of three topics say of an account, each in the order of its log."""
+    """Return what the records of three topics say of an account, each in its log's order; UnreadableRecordError."""
     log = AccountLog(account)
     now_ns, passed = 0, b""
     for offset, payload in verdicts:
-        name = wire.name_of(payload)
+        name = _read("verdicts", offset, payload, wire.name_of)
         if name in MARKS and not marks:
             passed = payload
             continue
-        record: Any = wire.decode(payload)
+        record: Any = _read("verdicts", offset, payload, wire.decode)
         if passed:  # the newest of the marks that were passed over tells when this was
-            now_ns, passed = max(now_ns, getattr(wire.decode(passed), "event_ns", 0)), b""
+            now_ns, passed = max(now_ns, getattr(_read("verdicts", offset, passed, wire.decode), "event_ns", 0)), b""
         now_ns = max(now_ns, getattr(record, "event_ns", 0))
         if name in MARKS or name == "MarketEvent" or account_of(record) == account:
             log.entries.append(Entry(offset, getattr(record, "event_ns", 0) or now_ns, record))
-    for _, payload in book:
-        if wire.name_of(payload) in ("Signal", "OrderTicket", "Approval"):
-            record = wire.decode(payload)
+    for offset, payload in book:
+        if _read("book", offset, payload, wire.name_of) in ("Signal", "OrderTicket", "Approval"):
+            record = _read("book", offset, payload, wire.decode)
             if isinstance(record, Approval):
                 log.approvals[record.order_id] = record
             elif getattr(record, "account", account) == account:
                 log.ideas[record.id] = record
-    for _, payload in risk:
-        record = wire.decode(payload)
+    for offset, payload in risk:
+        record = _read("risk", offset, payload, wire.decode)
         if isinstance(record, Alert) and record.account == account:
             log.alerts.append(record)
         elif isinstance(record, RiskReport) and record.account == account:
             log.reports.append(record)
     return log
+
+
+def _read(topic: str, offset: int, payload: bytes, read: Callable[[bytes], Any]) -> Any:
+    try:
+        return read(payload)
+    except wire.WireError as error:
+        raise UnreadableRecordError(f"the record at offset {offset} of {topic} cannot be read: {error}") from error
 
 
 def account_of(record: Any) -> str:

@@ -149,7 +149,7 @@ def day_report(
 
 def recorded(account: str, day: str, config: Config, *, marks: bool) -> "tuple[AccountLog, date]":
     """Return what was recorded of an account, and the day that was asked for; ends the command where there is none."""
-    from aiots.book.reading import read_account
+    from aiots.book.reading import UnreadableRecordError, read_account
     from aiots.topic_reading import bounds_of, broker_errors, progress_bar
     from schemas.topics import full_name
 
@@ -161,7 +161,10 @@ def recorded(account: str, day: str, config: Config, *, marks: bool) -> "tuple[A
         fail(f"--day must be YYYY-MM-DD, was {day!r}", 2)
     with broker_errors(config), progress_bar("reading", quiet=False) as progress:
         bounds_of(config, full_name(config.world, "verdicts"))
-        log = read_account(config, account, progress, marks=marks)
+        try:
+            log = read_account(config, account, progress, marks=marks)
+        except UnreadableRecordError as error:
+            fail(str(error))
     days = log.days()
     if not days:
         fail(f"nothing is recorded of {account} in world {config.world}", 2)

@@ -9,6 +9,7 @@ from aiots.config import Config, load_config
 from aiots.console import WorldOption, fail
 
 if TYPE_CHECKING:
+    from aiots.book.open_orders import OpenOrder
     from schemas.records import OrderTicket, Watch
 
 Account = Annotated[str, typer.Argument(help="Name of the account.")]
@@ -31,11 +32,12 @@ order is one at the market.
 
 def register(app: typer.Typer) -> None:
     """Add `aiots order`."""
-    order = typer.Typer(no_args_is_help=True, help="Send and cancel orders; answer those that wait for a person.")
+    order = typer.Typer(no_args_is_help=True, help="Send, list and cancel orders; answer those that wait for a person.")
     order.command(help=EXAMPLES)(send)
     order.command()(cancel)
     order.command()(approve)
     order.command()(refuse)
+    order.command("list")(list_orders)
     app.add_typer(order, name="order")
 
 
@@ -126,6 +128,68 @@ def approve(account: Account, order: Order, reason: Reason = "", world: WorldOpt
 def refuse(account: Account, order: Order, reason: Reason = "", world: WorldOption = None) -> None:
     """Drop an order that waits for a person."""
     _answer(account, order, False, reason, _config(account, world))
+
+
+def list_orders(
+    account: Annotated[str, typer.Argument(help="Name of the account; empty: all.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    world: WorldOption = None,
+) -> None:
+    """List the orders that have not ended: what waits for a mark, what asks a person, what works, and for what.
+
+    Ages are event time. All is asked of the stages' checkpoints and inboxes; nothing is written.
+    """
+    import orjson
+
+    from aiots.book.open_orders import as_dict, open_orders
+    from aiots.commands.whatif import peeked
+    from aiots.topic_reading import broker_errors
+
+    config = load_config(world=world) if not account else _config(account, world)
+    names = (account,) if account else config.accounts
+    found: dict[str, list[OpenOrder]] = {}
+    with broker_errors(config):
+        for name in names:
+            stages = peeked(config, name)
+            if f"account/{name}" not in stages.sizing[0]:
+                fail(f"{name} has no mandate in world {config.world}: aiots control mandate", 2)
+            found[name] = open_orders(stages, name)
+    if as_json:
+        plain = {name: [as_dict(row) for row in rows] for name, rows in found.items()}
+        typer.echo(orjson.dumps(plain, option=orjson.OPT_INDENT_2).decode())
+        return
+    for name, rows in found.items():
+        _show(name, rows)
+
+
+def _show(account: str, rows: "list[OpenOrder]") -> None:
+    """Print an account's open orders as a table."""
+    import sys
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        typer.echo(f"{account}: no order waits or works")
+        return
+    title = f"{account}: {len(rows)} open"
+    table = Table("order", "state", "what", "by", "age", "filled", "waits for", box=box.SIMPLE, title=title)
+    table.columns[4].justify = table.columns[5].justify = "right"
+    for row in rows:
+        filled = f"{row.filled} of {row.quantity}" if row.quantity else ""
+        table.add_row(row.id, row.state, row.order, row.by, age_text(row.age_s), filled, row.waits_for)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def age_text(age_s: float | None) -> str:
+    """Return an age for people: 45 s, 12 min, 3.5 h, 2.0 d; a dash where it is not known."""
+    if age_s is None:
+        return "-"
+    for unit, seconds, least in (("d", 86_400, 172_800), ("h", 3_600, 7_200), ("min", 60, 120)):
+        if age_s >= least:
+            return f"{age_s / seconds:.{0 if unit == 'min' else 1}f} {unit}"
+    return f"{age_s:.0f} s"
 
 
 def _answer(account: str, order: str, approved: bool, reason: str, config: Config) -> None:

@@ -71,11 +71,13 @@ def peeked(config: Config, account: str) -> "Stages":
     """Return the state of the three stages as of now."""
     from aiots.book.whatif import Stages
     from aiots.stage import stage_params
-    from schemas.topics import partition_of
+    from aiots.topic_reading import bounds_of
+    from schemas.topics import full_name, partition_of
     from streams.runtime.checkpoint import RefusedStartError
     from streams.runtime.peek import peek
     from streams.runtime.task import TaskKey
 
+    bounds_of(config, full_name(config.world, "book"))  # ends the command where there is no such world
     partition = partition_of(account, config.partitions)
     found = {}
     for stage, topic in READS.items():

@@ -100,7 +100,7 @@ def decode(key: TaskKey | str, records: Iterable[Entry]) -> Checkpoint | None:
         if not name.startswith(prefix):
             continue
         if name == prefix + b"@":
-            manifest = None if value is None else _manifest(json.loads(value))
+            manifest = None if value is None else _manifest(key, value)
         elif value is None:
             chunks.pop(name, None)
         else:
@@ -116,7 +116,7 @@ def decode_manifest(key: TaskKey | str, records: Iterable[Entry]) -> Manifest | 
     manifest, name = None, f"{key}/@".encode()
     for own, value in records:
         if own == name:
-            manifest = None if value is None else _manifest(json.loads(value))
+            manifest = None if value is None else _manifest(key, value)
     return manifest
 
 
@@ -210,7 +210,17 @@ def _manifest_plain(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _manifest(data: dict[str, Any]) -> Manifest:
+def _manifest(key: TaskKey | str, value: bytes) -> Manifest:
+    try:
+        return _manifest_of(json.loads(value))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise RefusedStartError(
+            f"{key}: the checkpoint's manifest is cut off or damaged ({type(error).__name__}: {error});"
+            " rebuild in a new world"
+        ) from error
+
+
+def _manifest_of(data: dict[str, Any]) -> Manifest:
     if data.get("format") != FORMAT:
         raise RefusedStartError(
             f"the checkpoint's format is {data.get('format')}, this code reads {FORMAT}; rebuild in a new world"

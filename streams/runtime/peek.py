@@ -21,7 +21,7 @@ def peek(
 ) -> tuple[Any, Any]:
     """Return a task's fold as of now, and its parameters.
 
-    RefusedStartError where another build wrote the checkpoint: this one would not fold the same.
+    RefusedStartError where another build wrote the checkpoint, as this one would not fold the same, or it is damaged.
     """
     row = stage_named(key.stage)
     made = make_params(row, params)
@@ -38,7 +38,10 @@ def peek(
                 f"{key}: the checkpoint is of code {found.manifest.build.code} with parameters"
                 f" {found.manifest.build.params}, this is {build.code} with {build.params}: it would not fold the same"
             )
-        task.restore(found.manifest.snapshot, found.state)
+        try:
+            task.restore(found.manifest.snapshot, found.state)
+        except (ValueError, EOFError) as error:
+            raise RefusedStartError(f"{key}: the checkpoint's state is cut off or damaged: {error}") from error
     batch = []
     for message in read(kafka, topic, key.partition, task.position, end):
         batch.append(message)
