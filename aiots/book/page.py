@@ -1,6 +1,7 @@
 """A day's report as one HTML file: no script, nothing fetched, plots inside."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from aiots.book.day import EXPLAINED_BY, GREEKS, DayFigures
 from aiots.book.trail import NEW_YORK, cash_of, clock
+from schemas.names import name_of, named
 from streams.book.explain.fold import sums
 from streams.book.explain.terms import Terms
-from streams.book.money import text_of
 from streams.risk.calls import text_of as calls_text
 
 if TYPE_CHECKING:
@@ -28,25 +29,29 @@ def page(found: DayFigures, world: str) -> str:
 
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     env.filters["usd"] = lambda cents: f"{cents / 100:,.2f}"
+    env.filters["name"] = name_of
+    env.filters["named"] = named
     env.filters["clock"] = lambda event_ns: clock(event_ns)[:8]
     env.filters["calls"] = calls_text
     tiles = [
-        ("Equity", found.equity_cents),
-        ("Profit and loss", found.pnl_cents),
-        ("Realised", found.realised_cents),
-        ("Fees", -found.fees_cents),
-        ("Given to the spread", -found.slippage_cents),
-        ("Cash", found.cash_cents),
+        ("Equity, USD", found.equity_cents),
+        ("Profit and loss, USD", found.pnl_cents),
+        ("Realised, USD", found.realised_cents),
+        ("Fees, USD", -found.fees_cents),
+        ("Given to the spread, USD", -found.slippage_cents),
+        ("Cash, USD", found.cash_cents),
     ]
     charts = []
     if len(found.curve) > 1:
-        note = f"Between {text_of(found.low_cents)} and {text_of(found.high_cents)} USD; a point a minute of marks."
+        low, high = (f"{cents / 100:,.2f}" for cents in (found.low_cents, found.high_cents))
+        note = f"Between {low} and {high} USD; a point a minute of marks, times of New York."
         charts.append(("Equity", Markup(equity_svg(found)), note))  # of our own making
     if found.positions:
         charts.append(("Delta by expiry", Markup(delta_svg(found)), ""))
     return env.from_string(TEMPLATE.read_text()).render(
         day=found,
         world=world,
+        summary=summary(found),
         tiles=tiles,
         charts=charts,
         greeks=GREEKS,
@@ -55,6 +60,32 @@ def page(found: DayFigures, world: str) -> str:
         more_fills=max(0, len(found.fills) - FILLS_MAX),
         touched=touched(found),
     )
+
+
+def summary(found: DayFigures) -> list[str]:
+    """Return the day in sentences: what came of it, what was done, what is held, and what a person should look at."""
+    pnl, before = found.pnl_cents, found.equity_before_cents
+    share = f", {abs(pnl) / before:.2%} of {before / 100:,.2f}" if before > 0 else ""
+    word = "gained" if pnl > 0 else "lost"
+    first = f"The account {word} {abs(pnl) / 100:,.2f} USD{share}." if pnl else "Equity did not change."
+    orders = len({fill.intent_id for fill in found.fills})
+    done = f"{_count(len(found.fills), 'fill')} of {_count(orders, 'order')}" if orders else "No order was filled"
+    stopped = f"risk refused {len(found.refused)} and cut {len(found.cut)}" if found.rules else "risk refused none"
+    out = [first, f"{done}; {stopped}."]
+    kinds = Counter(one.kind.lower() for one in found.settlements)
+    if kinds:
+        out.append(f"Without an order: {', '.join(_count(n, kind) for kind, n in sorted(kinds.items()))}.")
+    held = f"{_count(len(found.positions), 'position')} held at the end" if found.positions else "Nothing is held"
+    unmarked = ", ".join(name_of(one.symbol) for one in found.positions if not one.priced)
+    out.append(f"{held}{f', at cost for want of a mark: {unmarked}' if unmarked else ''}.")
+    if found.alerts:
+        out.append(f"{_count(len(found.alerts), 'alert')}, below.")
+    return out
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun if number == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {plural}"
 
 
 def explained(found: DayFigures) -> list[tuple[str, list[str], list[tuple[str, list[int]]], int]]:

@@ -155,7 +155,13 @@ def test_the_page_shows_what_the_json_says() -> None:
     html, plain = page(found, "test"), as_dict(found)
     assert f"{plain['equity_usd']:,.2f}" in html
     assert html.count("<svg") == 2
-    for text in (CALL, "halted: lunch", "0.20 a share on 15 shares", "daily_loss", "Tuesday, 08 October 2013"):
+    for text in (
+        "SPY 2013-10-19 C 100",
+        "halted: lunch",
+        "0.20 a share on 15 shares",
+        "daily_loss",
+        "Tuesday, 08 October 2013",
+    ):
         assert text in html
     assert "<script" not in html
     assert 'src="' not in html
