@@ -1,8 +1,9 @@
 """From a Kafka record to the JSON message that every client gets, made once.
 
     {"cursor": "...", "topic": "signals", "partition": 0, "offset": 12, "type": "Signal", "key": "SPY",
-     "id": "signals/0/...:40.0", "appended_ms": 1700000000000, "record": {...}}
+     "id": "signals/0/...:40.0", "appended_ms": 1700000000000, "record": {...}, "text": null}
 
+text says in words what verdicts, fills, settlements and alerts are (words.py); null of other records.
 NaN and infinities are null. Instants are nanoseconds: read them as 64-bit integers where the last digits matter.
 """
 
@@ -14,13 +15,14 @@ import orjson
 
 from gateway.cursor import Layout
 from gateway.record import Record
+from gateway.words import words
 from schemas import records, wire
 from streams.log.filter import GapError, IdFilter, id_of
 
 SERVED: Mapping[str, frozenset[str]] = {
     # What `verdicts` passes on from stage to stage (marks) is no news to a subscriber.
     "signals": frozenset({"Signal"}),
-    "verdicts": frozenset({"Verdict", "Fill", "Control", "Mandate"}),
+    "verdicts": frozenset({"Verdict", "Fill", "Settlement", "Cancel", "Control", "Mandate"}),
     "risk": frozenset({"RiskReport", "Alert"}),
 }
 """The topics served, and the records served of each."""
@@ -125,6 +127,7 @@ class Reader:
                 "id": text,
                 "appended_ms": record.appended_ms,
                 "record": found,
+                "text": words(found),
             }
         )
         positions = tuple(self.positions)

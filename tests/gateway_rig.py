@@ -3,8 +3,13 @@
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+import os
+import re
+import select
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -35,6 +40,7 @@ from streams.log.producer import LogProducer
 
 NEW_YORK_0930_NS = 1_402_061_400_000_000_000  # 2014-06-06 09:30 in New York
 SECOND_NS = 1_000_000_000
+START_S_MAX = 40.0
 WAIT_S = 20.0
 
 
@@ -274,3 +280,31 @@ async def get(gateway: Gateway, path: str, **options: Any) -> tuple[int, str]:
 def figure(metrics: str, name: str) -> float:
     """Return a figure of Prometheus' text, by its name with labels; 0 where it is absent."""
     return next((float(line.split()[-1]) for line in metrics.splitlines() if line.rpartition(" ")[0] == name), 0.0)
+
+
+def command(kafka: Mapping[str, str], world: str, *options: str) -> subprocess.Popen[str]:
+    """Start `aiots gateway`."""
+    environ = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka["bootstrap.servers"], "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "aiots", "gateway", "--world", world, *options],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def gateway_process(kafka: Mapping[str, str], world: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `aiots gateway` on a free port; yield the process and the URL that it prints."""
+    process = command(kafka, world, "--port", "0")
+    try:
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], START_S_MAX)
+        line = process.stdout.readline() if ready else ""
+        found = re.search(r"http://\S+/", line)
+        assert found, f"{line!r} {process.stderr.read() if process.poll() is not None and process.stderr else ''}"
+        yield process, found.group()
+    finally:
+        process.kill()
+        process.communicate()

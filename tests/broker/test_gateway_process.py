@@ -2,16 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
-import select
 import signal as signals
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -22,38 +17,23 @@ from deploy.local.admin import ensure_topics
 from deploy.local.broker import start_broker
 from gateway.source import SourceError
 from schemas.topics import full_name
-from tests.gateway_rig import Writer, fill, gateway_on, get, report, signal, subscriber, until, verdict
+from tests.gateway_rig import (
+    START_S_MAX,
+    Writer,
+    command,
+    fill,
+    gateway_on,
+    gateway_process,
+    get,
+    report,
+    signal,
+    subscriber,
+    until,
+    verdict,
+)
 
 pytestmark = pytest.mark.broker
-START_S_MAX = 40.0
 CHROMIUM = "/usr/bin/chromium"
-
-
-def command(kafka: Mapping[str, str], world: str, *options: str) -> subprocess.Popen[str]:
-    environ = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka["bootstrap.servers"], "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "aiots", "gateway", "--world", world, *options],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@contextmanager
-def gateway_process(kafka: Mapping[str, str], world: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run `aiots gateway` on a free port; yield the process and the URL that it prints."""
-    process = command(kafka, world, "--port", "0")
-    try:
-        assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], START_S_MAX)
-        line = process.stdout.readline() if ready else ""
-        found = re.search(r"http://\S+/", line)
-        assert found, f"{line!r} {process.stderr.read() if process.poll() is not None and process.stderr else ''}"
-        yield process, found.group()
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def refusal(kafka: Mapping[str, str], world: str, *options: str) -> str:
