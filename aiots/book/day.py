@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from aiots.book.reading import AccountLog, Entry, date_of
@@ -151,7 +152,8 @@ def day_of(log: AccountLog, day: date, rules: MarginRules | None = None) -> DayF
     """
     fold, found, explainer = _Fold(), DayFigures(log.account, day), Explainer(log.account)
     before: Ledger | None = None
-    for entry in log.entries:
+    # A recording that is played fast is marked far ahead of what the venue answers: the log's order is not the day's.
+    for entry in sorted(log.entries, key=attrgetter("event_ns")):
         today = date_of(entry.event_ns)
         if today is not None and today > day:
             break

@@ -5,7 +5,7 @@ so: live, the broker's log decides how the records of different underlyings meet
 ordered by (event time, underlying, ordinal), and what venues answer comes after everything of the same instant.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -49,8 +49,9 @@ class MemoryPipeline:
     """Feed market records, in the order of their log; every record that a stage appends goes to `observe`.
 
     params: tables of parameters by stage. Market records are folded BATCH_RECORDS a partition at a time; then what was
-    routed enters the book up to the last full minute that a heartbeat has passed (no earlier record can come: bars
-    below a minute may wait for one), and at finish() all of it. So batches do not matter.
+    routed enters the book up to the last full minute that a heartbeat has reached (no earlier record can come: bars
+    below a minute may wait for one; of that very instant a session's close may), and at finish() all of it. So batches
+    do not matter.
     """
 
     def __init__(
@@ -154,10 +155,10 @@ class MemoryPipeline:
                 self._routed[out.partition].append(Routed(at_ns, under, self._ordinal, out))
 
     def _release(self, through_ns: int | None) -> None:
-        """Let what was routed up to an instant into the book, an instant at a time; None: all of it."""
+        """Let what was routed before an instant into the book, an instant at a time; None: all of it."""
         for partition, routed in enumerate(self._routed):
             routed.sort()
-            count = len(routed) if through_ns is None else bisect_right(routed, through_ns, key=EVENT_NS)
+            count = len(routed) if through_ns is None else bisect_left(routed, through_ns, key=EVENT_NS)
             due, self._routed[partition] = routed[:count], routed[count:]
             instants = [
                 [self._entering(partition, one.out) for one in instant] for _, instant in groupby(due, EVENT_NS)

@@ -204,3 +204,12 @@ def test_margin_call_ahead_at_the_days_end() -> None:
     found = day_of(log_of("paper", payloads, [], [], marks=True), DAY)
     assert as_dict(found)["margin_call_percent"] == {"down": -2, "up": None}
     assert "with the day's last marks: -2 %." in page(found, "test")
+
+
+def test_what_comes_late_counts_at_its_time() -> None:
+    """A recording played fast is marked far ahead of the venue's answers: the day has its fill all the same."""
+    bought = fill("b", quantity=2, price_cents=10_100, event_ns=at(60))
+    records = (mandate(), mark(second=1, price=101.0), mark(second=120, price=102.0), mark(second=DAY_S), bought)
+    found = day_of(log_of("paper", [(0, wire.encode(one)) for one in records], [], [], marks=True), DAY)
+    assert [one.intent_id for one in found.fills] == ["b"]
+    assert found.equity_cents == found.curve[-1][1] == 10_000_000 + 2 * 100
