@@ -41,6 +41,12 @@ from streams.log.producer import LogProducer
 NEW_YORK_0930_NS = 1_402_061_400_000_000_000  # 2014-06-06 09:30 in New York
 SECOND_NS = 1_000_000_000
 START_S_MAX = 40.0
+CHROMIUM = "/usr/bin/chromium"
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+)
+"""A browser's options: it talks to nobody but the page."""
 WAIT_S = 20.0
 
 

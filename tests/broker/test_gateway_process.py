@@ -18,6 +18,8 @@ from deploy.local.broker import start_broker
 from gateway.source import SourceError
 from schemas.topics import full_name
 from tests.gateway_rig import (
+    CHROMIUM,
+    QUIET,
     START_S_MAX,
     Writer,
     command,
@@ -33,7 +35,6 @@ from tests.gateway_rig import (
 )
 
 pytestmark = pytest.mark.broker
-CHROMIUM = "/usr/bin/chromium"
 
 
 def refusal(kafka: Mapping[str, str], world: str, *options: str) -> str:
@@ -151,12 +152,8 @@ def test_the_page_shows_signals_as_they_arrive(broker: Mapping[str, str], topics
     world = topics()
     writer = Writer(broker, world)
     writer.signals(0, 3)
-    quiet = (
-        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-        " --disable-component-update --disable-sync"
-    )
     with gateway_process(broker, world) as (_, url), playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, headless=True, args=quiet.split())
+        browser = run.chromium.launch(executable_path=CHROMIUM, headless=True, args=QUIET.split())
         try:
             page = browser.new_page(viewport={"width": 1400, "height": 820})
             troubles: list[str] = []
