@@ -15,7 +15,7 @@ call). Contracts that a split has changed are taken for standard ones of their m
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -52,6 +52,7 @@ class Told:
 
 
 STATE: dict[str, type] = {"radar": Told, "ex": ExDates}
+NO_DATES = ExDates()
 
 
 class Warn(NamedTuple):
@@ -77,32 +78,38 @@ def after(state: Mapping[str, Any], record: Record, step: Step, ledgers: Iterabl
         told: Told = state.get(f"radar/{account}", Told(-1))
         day = record.event_ns // DAY_NS
         told = told if told.day == day else Told(day)
-        for warning in warnings(record, position, state.get(f"ex/{record.underlying}", ExDates())):
-            name = f"{warning.rule} {record.symbol}"
-            if name in told.names:
-                continue
-            told = Told(day, (*told.names, name))
+        for warning in warnings(record, position, state.get(f"ex/{record.underlying}", NO_DATES), told.names):
+            told = Told(day, (*told.names, f"{warning.rule} {record.symbol}"))
             changed[f"radar/{account}"] = told
             alert = Alert(account, record.event_ns, warning.rule, warning.text, warning.at_stake_usd, 0.0)
             outputs.append(Emit(TOPIC, account, alert))
     return Step({**step.changed, **changed}, (*step.outputs, *outputs)) if outputs else step
 
 
-def warnings(mark: OptionMark, position: Position, ex_dates: ExDates) -> list[Warn]:
-    """Return what lies ahead of a position in a contract, by its mark; empty without a spot."""
+def warnings(mark: OptionMark, position: Position, ex_dates: ExDates, told: Collection[str] = ()) -> list[Warn]:
+    """Return what lies ahead of a position in a contract, by its mark; empty without a spot.
+
+    told: rules and contracts that are not said again, before a word is written.
+    """
     if not mark.spot > 0.0:
         return []
-    parts = parts_of(mark.symbol)
-    intrinsic = mark.spot - parts.strike if parts.is_call else parts.strike - mark.spot
     today, last = mark.event_ns // DAY_NS, mark.expiry_ns // DAY_NS
-    found = [] if is_cash_settled(mark.symbol) else _early(mark, position, intrinsic, ex_dates, today, last)
-    if mark.expiry_ns > mark.event_ns and is_near(today, last):
-        found += _ending(mark, position, parts.strike, intrinsic)
-    return found
+    is_call, ends = mark.symbol[-9] == "C", mark.expiry_ns > mark.event_ns and is_near(today, last)
+    goes = bool(ex_dates.ahead) if is_call else position.quantity < 0
+    if not goes and not ends:
+        return []
+    strike = parts_of(mark.symbol).strike
+    intrinsic = mark.spot - strike if is_call else strike - mark.spot
+    found = []
+    if goes and f"early_exercise {mark.symbol}" not in told and not is_cash_settled(mark.symbol):
+        found = _early(mark, position, intrinsic, ex_dates, today, last)
+    return found + _ending(mark, position, strike, intrinsic, told) if ends else found
 
 
 def is_near(today: int, day: int) -> bool:
     """Return whether a day (since 1970) is today or at most two weekdays ahead."""
+    if not today <= day <= today + WEEKDAYS_AHEAD + 2:
+        return False
     ahead, left = EPOCH + timedelta(days=today), WEEKDAYS_AHEAD
     while left and today < day:
         ahead, today = ahead + timedelta(days=1), today + 1
@@ -137,26 +144,33 @@ def _early(
     return [Warn("early_exercise", text, (interest - left) * units)]
 
 
-def _ending(mark: OptionMark, position: Position, strike: float, intrinsic: float) -> list[Warn]:
-    units, cash_settled = abs(position.quantity) * position.multiplier, is_cash_settled(mark.symbol)
-    name, day = mark.symbol.strip(), EPOCH + timedelta(days=mark.expiry_ns // DAY_NS)
-    head = f"{abs(position.quantity)} {name}, {'yours' if position.quantity > 0 else 'sold'}, ends {day}"
+def _ending(mark: OptionMark, position: Position, strike: float, intrinsic: float, told: Collection[str]) -> list[Warn]:
+    cash_settled = is_cash_settled(mark.symbol)
     move = mark.spot * mark.iv * math.sqrt((mark.expiry_ns - mark.event_ns) / YEAR_NS)
+    if move > 0.0 and abs(intrinsic) <= PIN_MOVES * move and not cash_settled:
+        rule = "pin"
+    elif not intrinsic > 0.0:
+        return []
+    else:
+        rule = "expiry" if position.quantity > 0 or cash_settled else "assignment"
+    if f"{rule} {mark.symbol}" in told:
+        return []
+    units, name = abs(position.quantity) * position.multiplier, mark.symbol.strip()
+    head = f"{abs(position.quantity)} {name}, {'yours' if position.quantity > 0 else 'sold'}, ends"
+    head = f"{head} {EPOCH + timedelta(days=mark.expiry_ns // DAY_NS)}"
     chance = f"chance of assignment {abs(mark.delta):.2f}" if mark.delta == mark.delta else "chance unknown"
     worth = strike * units
-    if move > 0.0 and abs(intrinsic) <= PIN_MOVES * move and not cash_settled:
+    if rule == "pin":
         text = (
             f"{head} with spot {abs(intrinsic):.2f} USD or {abs(intrinsic) / move:.2f} expected moves from its strike: "
             f"{chance}, {worth:.2f} USD of shares at stake"
         )
-        return [Warn("pin", text, worth)]
-    if not intrinsic > 0.0:
-        return []
-    if position.quantity > 0 or cash_settled:
-        rule, worth, what = "expiry", intrinsic * units, "settled" if cash_settled else "exercised"
+        return [Warn(rule, text, worth)]
+    if rule == "expiry":
+        worth, what = intrinsic * units, "settled" if cash_settled else "exercised"
         return [Warn(rule, f"{head} in the money by {intrinsic:.2f}: {what}, {worth:.2f} USD at stake", worth)]
     text = f"{head} in the money by {intrinsic:.2f}: {chance}, {worth:.2f} USD of shares at stake"
-    return [Warn("assignment", text, worth)]
+    return [Warn(rule, text, worth)]
 
 
 def _ex_dates(state: Mapping[str, Any], event: MarketEvent) -> ExDates | None:
