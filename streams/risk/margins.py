@@ -129,8 +129,13 @@ def _need(
     heads = _Tickers()
     orders: dict[str, list[Order]] = {ticker: [] for ticker in tickers}
     for one in (*under_way(account), more) if more is not None else under_way(account):
-        concerned = [ticker for ticker in {heads[part.symbol[:HEAD]] for part in one.parts} if ticker in tickers]
-        for ticker in concerned:
+        first, *more_parts = one.parts
+        of = heads[first.symbol[:HEAD]]
+        if all(heads[part.symbol[:HEAD]] == of for part in more_parts):
+            if of in tickers:
+                orders[of].append(order_of(one, one.quantity))
+            continue
+        for ticker in {heads[part.symbol[:HEAD]] for part in one.parts} & tickers:
             orders[ticker].append(part_in(order_of(one, one.quantity), ticker))
     positions: dict[str, dict[str, Position]] = {ticker: {} for ticker in tickers}
     for symbol, position in account.ledger.positions.items():
