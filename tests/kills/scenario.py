@@ -128,7 +128,7 @@ class Scenario:
 
         def observe(out: Any) -> None:
             if out.topic in ("features", "signals"):
-                hashes.add(out.topic, out.key, out.payload)
+                hashes.add(out.topic, out.partition, out.key, out.payload)
 
         pipeline = MemoryPipeline(params, self.plan.partitions, observe)
         publish_mandates(self.config, pipeline)
