@@ -23,6 +23,7 @@ SECTIONS = (
     "chain",
     "chain_truth",
     "pretrade",
+    "explain",
 )
 
 
