@@ -74,6 +74,14 @@ def newest_ns(state: Mapping[str, Any], symbol: str) -> int:
     return seen.event_ns if seen is not None else 0
 
 
+def is_measured(state: Mapping[str, Any], symbol: str) -> bool:
+    """Return whether risk can measure an instrument: a contract, once a mark has told its value and its delta."""
+    if not is_option(symbol):
+        return newest_ns(state, symbol) > 0
+    contract: Contract | None = state.get(f"contract/{symbol}")
+    return contract is not None and contract.value_micro is not None and contract.delta == contract.delta
+
+
 def unit_cents(state: Mapping[str, Any], symbol: str, position: Position) -> int | None:
     """Return what one unit of a position (a share, a contract) is valued at, cents; None when unknown."""
     if is_option(symbol):

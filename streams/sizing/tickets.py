@@ -1,6 +1,7 @@
 """A person's orders: a ticket becomes an order as it stands, and a parked one is sent, or not, as its person says.
 
 A ticket waits until all that it trades has been marked: a contract is watched, and told of, only since it was ordered.
+What it opens waits for a mark with value and greeks, too: risk measures nothing without them.
 It waits for so much event time at most, from the first mark of anything on that comes after it (so a night is no wait);
 then it is sent as it stands, and risk refuses to open what has no mark: a contract that is not listed never has one.
 A ticket is its person's doing: the mandate's modes are for strategies. Every limit holds for it all the same.
@@ -15,7 +16,7 @@ from streams.book.ledger import quantity_of
 from streams.checks import bad
 from streams.sizing.account import Account, symbols_of, with_order, without_parked, without_trade
 from streams.sizing.orders import NEVER_NS, intent_id
-from streams.sizing.quotes import executable_of, net_of, newest_ns
+from streams.sizing.quotes import executable_of, is_measured, net_of, newest_ns
 
 STRATEGY = "by_hand"
 UNKNOWN = 0.01
@@ -49,18 +50,20 @@ def waited(
 
 
 def order_of(account: Account, ticket: OrderTicket, state: Mapping[str, Any], late_ns: int = 0) -> OrderIntent | None:
-    """Return the order of a ticket; None while there is no mark of what it trades, or nothing to tell its price.
+    """Return the order of a ticket; None while what it trades has no mark, or none to measure what it opens by, or
+    nothing tells its price.
 
-    late_ns: now, where one of which there is no mark is sent all the same; 0: not yet.
+    late_ns: now, where one of which there is no such mark is sent all the same; 0: not yet.
     """
     marks = [newest_ns(state, symbol) for symbol in instruments(ticket)]
+    purpose = Purpose.FLATTEN if _reduces(account, ticket) else Purpose.ENTRY
+    ready = all(marks) and (purpose is Purpose.FLATTEN or all(is_measured(state, one) for one in instruments(ticket)))
     reference = _reference(ticket, state)
-    if late_ns and not all(marks):
+    if late_ns and not ready:
         reference = reference or UNKNOWN
-    elif not all(marks) or reference is None:
+    elif not ready or reference is None:
         return None
     event_ns = max(ticket.event_ns, late_ns, *marks, newest_ns(state, ticket.symbol))
-    purpose = Purpose.FLATTEN if _reduces(account, ticket) else Purpose.ENTRY
     return OrderIntent(
         id=intent_id(account.mandate.account, f"ticket/{ticket.id}", purpose, event_ns, account.orders),
         account=account.mandate.account,

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from schemas.records import Cancel, Decision, Leg, OptionMark, OrderIntent, OrderKind, Side, Verdict, Watch
+from schemas.records import Cancel, Decision, Leg, OptionMark, OrderIntent, OrderKind, Purpose, Side, Verdict, Watch
 from streams.sizing.stage import Params
 from tests.chain_frames import NOW_NS, chain_frame, every_name
 from tests.orderpath_rig import Chain, Stage, at, mandate, mark
-from tests.sizing_rig import CALL, PUT, account_of, option, started, ticket
+from tests.sizing_rig import CALL, PUT, account_of, filled, option, started, ticket
 
 WAIT_S = Params().ticket_wait_s
 
@@ -60,6 +60,20 @@ def test_what_is_marked_but_not_offered_goes_on_waiting() -> None:
     assert run(ticket()) == []
     assert run(option(second=2, ask=float("nan"))) == run(option(second=3 + WAIT_S, ask=float("nan"))) == []
     assert len(account_of(run).waiting) == 1
+
+
+def test_what_opens_waits_for_greeks_and_what_closes_does_not() -> None:
+    """A first mark may tell quotes alone: risk could not measure what is opened by it, and needs not what is closed."""
+    bare: dict[str, Any] = {"delta": float("nan"), "iv": float("nan")}
+    run = started(option(**bare))
+    assert run(ticket()) == []
+    assert run(option(second=2, **bare)) == []
+    (order,) = run(option(second=3))
+    assert (order.purpose, order.reference) == (Purpose.ENTRY, 2.1)
+    run(filled(order))
+    assert run(option(second=4, **bare)) == []
+    (closing,) = run(ticket(id="close", side=Side.SELL, quantity=order.quantity))
+    assert (closing.purpose, closing.reference) == (Purpose.FLATTEN, 2.0)
 
 
 def test_the_path_refuses_what_is_not_listed() -> None:
