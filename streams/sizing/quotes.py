@@ -75,11 +75,13 @@ def newest_ns(state: Mapping[str, Any], symbol: str) -> int:
 
 
 def is_measured(state: Mapping[str, Any], symbol: str) -> bool:
-    """Return whether risk can measure an instrument: a contract, once a mark has told its value and its delta."""
+    """Return whether risk can measure an instrument: a contract, once a mark has told value, delta and spot."""
     if not is_option(symbol):
         return newest_ns(state, symbol) > 0
     contract: Contract | None = state.get(f"contract/{symbol}")
-    return contract is not None and contract.value_micro is not None and contract.delta == contract.delta
+    if contract is None or contract.value_micro is None:
+        return False
+    return contract.delta == contract.delta and contract.spot == contract.spot
 
 
 def unit_cents(state: Mapping[str, Any], symbol: str, position: Position) -> int | None:

@@ -62,9 +62,10 @@ def test_what_is_marked_but_not_offered_goes_on_waiting() -> None:
     assert len(account_of(run).waiting) == 1
 
 
-def test_what_opens_waits_for_greeks_and_what_closes_does_not() -> None:
+@pytest.mark.parametrize("missing", ["delta", "spot"])
+def test_what_opens_waits_for_greeks_and_what_closes_does_not(missing: str) -> None:
     """A first mark may tell quotes alone: risk could not measure what is opened by it, and needs not what is closed."""
-    bare: dict[str, Any] = {"delta": float("nan"), "iv": float("nan")}
+    bare: dict[str, Any] = {missing: float("nan")}
     run = started(option(**bare))
     assert run(ticket()) == []
     assert run(option(second=2, **bare)) == []
