@@ -38,7 +38,7 @@ def page(found: DayFigures, world: str) -> str:
         ("Profit and loss, USD", found.pnl_cents),
         ("Realised, USD", found.realised_cents),
         ("Fees, USD", -found.fees_cents),
-        ("Given to the spread, USD", -found.slippage_cents),
+        ("Slippage, USD", -found.slippage_cents),
         ("Cash, USD", found.cash_cents),
     ]
     charts = []

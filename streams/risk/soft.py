@@ -64,7 +64,8 @@ def told(worst: Worst, sectors: Mapping[str, str]) -> tuple[Account, list[Alert]
         name = f"soft {usage.rule}"
         if not (usage.limit > 0 and usage.value >= mandate.soft_fraction * usage.limit) or name in account.alerted:
             continue
-        text = f"{usage.what} is {usage.value:.4g}, {usage.value / usage.limit:.2f} of its limit {usage.limit:.4g}"
+        share = usage.value / usage.limit
+        text = f"{usage.what} is {_figure(usage.value)}, {share:.2f} of its limit {_figure(usage.limit)}"
         alerts.append(Alert(mandate.account, account.now_ns, usage.rule, text, usage.value, usage.limit))
         names.append(name)
     return replace(account, alerted=(*account.alerted, *names)) if names else account, alerts
@@ -77,3 +78,8 @@ def _dollars(ends: Ends) -> float:
 def _largest(rule: str, what: str, sizes: Mapping[str, float], limit: float) -> Usage:
     size, name = max(((value, name) for name, value in sizes.items()), default=(0.0, ""))
     return Usage(rule, f"{what} {name}".rstrip(), size, limit)
+
+
+def _figure(value: float) -> str:
+    """Return a figure for people: whole from a thousand on, else four digits."""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
