@@ -71,7 +71,7 @@ def trade(run: Trading, number: int) -> None:
             ordered(f"BUY 25 SPY {EXPIRY} C 100"),
             ordered(f"BUY 5 SPY {LATER} C 102"),
             ordered(f"BUY 3 SPY {EXPIRY} C 98 / SELL 3 SPY {EXPIRY} C 100 @ 4.00"),
-            ordered("BUY 100 AAPL", bracket=True, target=203.0, stop=150.0),
+            ordered("BUY 100 AAPL", bracket=True, target=202.0, stop=150.0),
         )
         answer_newest(run, approved=False)
     elif number == 1:
