@@ -13,6 +13,8 @@ An event without a symbol concerns the partition (its row is copied for a symbol
 Those that accounts have to hear of (TOLD) go on to `features`, each after the bars that it closed.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,9 @@ from streams.bars.layout import DAY_NS, HELD, NAME_BYTES_MAX, NEWEST, OPEN_SOURC
 
 I64 = NDArray[np.int64]
 
+TIME_MIN = (1987 - 1970) * 366 * DAY_NS
+"""Of news. Before 1987 New York's clock is not known to those who reckon with it (options/contracts/clock.py)."""
+_NEWS = frozenset((MarketEventKind.DIVIDEND, MarketEventKind.SPLIT, MarketEventKind.EARNINGS))
 _PROMISES = frozenset((MarketEventKind.HEARTBEAT, MarketEventKind.SESSION_CLOSE, MarketEventKind.SOURCE_CLOSE))
 _OPENS = frozenset((MarketEventKind.HEARTBEAT, MarketEventKind.SOURCE_OPEN))
 TOLD = frozenset(
@@ -70,8 +75,22 @@ def _unfit(event: MarketEvent) -> str:
         length = event.end_ns - event.start_ns
         if not (0 < event.start_ns < TIME_MAX and 0 < length <= DAY_NS):
             return f"a session must last a day at most, was {event.start_ns} to {event.end_ns}"
-    if event.kind == MarketEventKind.SPLIT and not event.symbol:
-        return "a split must name its symbol"
+    return _unfit_news(event) if event.kind in _NEWS else ""
+
+
+def _unfit_news(event: MarketEvent) -> str:
+    """Return what is wrong with a dividend, a split or a date of earnings, or an empty text."""
+    at_ns = event.start_ns or event.event_ns
+    if not TIME_MIN <= at_ns < TIME_MAX:
+        return f"start_ns, or else event_ns, must lie in [{TIME_MIN}, 2**62), was {at_ns}"
+    if event.kind == MarketEventKind.EARNINGS:
+        return ""
+    if not event.symbol:
+        return f"a {event.kind.value.lower()} must name its symbol"
+    if event.kind == MarketEventKind.DIVIDEND and not 0.0 <= event.value < math.inf:
+        return f"a dividend must be >= 0 and finite, was {event.value}"
+    if event.kind == MarketEventKind.SPLIT and not 0.0 < event.value < math.inf:
+        return f"a split must be > 0 and finite, was {event.value}"
     return ""
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from schemas import wire
 from schemas.records import ChainFrame, MarketEvent, MarketEventKind, OptionFrame, Record, SurfaceFrame
+from streams.bars.events import TIME_MIN
 from streams.chain.pack import pack, unpack
 from streams.chain.quotes import NEVER
 from streams.chain.underlying import Pace, Underlying
 from streams.chain.waiting import FAR_NS, Frame
-from streams.checks import INFINITY
-from streams.options.contracts.clock import FIRST_YEAR, new_york_day
+from streams.options.contracts.clock import new_york_day
 from streams.options.rates import RateCurves
 from streams.stage import RecordError, RejectReason
 
@@ -19,8 +19,6 @@ PARTITION = ""
 _PROMISES = (MarketEventKind.HEARTBEAT, MarketEventKind.SESSION_CLOSE)
 _OWN = (MarketEventKind.DIVIDEND, MarketEventKind.SPLIT, MarketEventKind.EARNINGS)
 KIND_MAX = 4
-TIME_MIN = (FIRST_YEAR - 1970) * 366 * 86_400_000_000_000
-"""Before that New York's clock is not known."""
 
 
 @dataclass
@@ -58,9 +56,8 @@ class Chains:
         yield from one.go_on()
 
     def take_event(self, event: MarketEvent) -> Iterator[ChainFrame | SurfaceFrame]:
-        """Take an event; yield what follows. RecordError where its figures make no sense: nothing changes then."""
+        """Take an event whose figures make sense (bars/events.py refuses others first); yield what follows."""
         if event.kind in _OWN and event.symbol:
-            check_event(event)
             self.of(event.symbol).take_event(event)
         closes = event.kind == MarketEventKind.SOURCE_CLOSE
         if event.kind not in _PROMISES and not closes:
@@ -119,17 +116,6 @@ def check_options(frame: OptionFrame) -> None:
     if int(frame.size.min()) < 0:
         raise _bad(f"size must be >= 0, was {int(frame.size.min())}")
     new_york_day(last_ns)
-
-
-def check_event(event: MarketEvent) -> None:
-    """Raise RecordError where a dividend, split or date of earnings is none."""
-    at_ns = event.start_ns or event.event_ns
-    if not TIME_MIN <= at_ns < FAR_NS:
-        raise _bad(f"start_ns, or else event_ns, must lie in [{TIME_MIN}, 2**62), was {at_ns}")
-    if event.kind == MarketEventKind.DIVIDEND and not 0.0 <= event.value < INFINITY:
-        raise _bad(f"a dividend must be >= 0 and finite, was {event.value}")
-    if event.kind == MarketEventKind.SPLIT and not 0.0 < event.value < INFINITY:
-        raise _bad(f"a split must be > 0 and finite, was {event.value}")
 
 
 def decoded(payload: bytes) -> Record:

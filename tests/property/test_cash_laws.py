@@ -1,7 +1,7 @@
 """Laws of prices with cash dividends: they hold for every contract."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.options.american import american_price
@@ -79,6 +79,8 @@ def test_a_tiny_dividend_is_none(
 
 @settings(max_examples=40, deadline=None)
 @given(contracts, st.floats(-0.02, 0.08))
+@example((60.0, 1.0, 0.0, 0.5, False, False), -0.015625)
+@example((140.0, 0.5, 0.0, 0.3, False, False), -0.02)
 def test_without_cash_an_american_is_the_boundary_solvers(
     contract: tuple[float, float, float, float, bool, bool], yield_: float
 ) -> None:

@@ -254,11 +254,13 @@ def test_a_frame_of_options_that_is_none_is_rejected(columns: dict[str, object],
 
 
 def test_news_of_an_underlying_without_options_is_kept() -> None:
-    """A dividend that is declared before the first option counts when options come."""
+    """A dividend that is declared before the first option counts when options come; accounts hear of it at once."""
     fold = make(Params(), 0, 1)
     ex_ns = BEGIN_NS + 5 * DAY_NS
     paid = MarketEvent(SYMBOL, SOURCE, BEGIN_NS, MarketEventKind.DIVIDEND, start_ns=ex_ns, value=0.4)
-    assert list(fold.apply([wire.encode(paid)])) == []
+    (told,) = fold.apply([wire.encode(paid)])
+    assert isinstance(told, Output)
+    assert wire.decode(told.payload) == paid
     state = {key: data for key, data in fold.changed().items() if data is not None}
     other = make(Params(), 0, 1)
     other.load(state)
@@ -312,7 +314,7 @@ def test_options_are_dealt_in_until_the_close(symbol: str, clock: str, dealt: bo
     ],
 )
 def test_an_event_that_makes_no_sense_is_rejected(kind: MarketEventKind, changes: dict[str, Any], said: str) -> None:
-    """It says what was seen, and the chain knows nothing of it."""
+    """It says what was seen; the chain knows nothing of it, and no account hears of it."""
     fold = make(Params(), 0, 1)
     (one,) = fold.apply([wire.encode(MarketEvent(SYMBOL, SOURCE, BEGIN_NS, kind, **changes))])
     assert isinstance(one, Rejected)

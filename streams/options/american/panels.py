@@ -44,15 +44,17 @@ ROOT, EARN, PAY = 0, 1, 2
 """Rows of a side's terms, (PREMIUM_POINTS,): sqrt(v), r e^{-rv} dv, q e^{-qv} dv."""
 TERMS = 3
 NEGLIGIBLE = 1e-10
-"""Under this r t the premium, less than r t times strike, is left out."""
+"""Under this r t the premium, less than r t times strike, is left out; with a yield below 0 it is more than that."""
 
 
 @kernel
 def prepare_side(years: float, rate: float, yield_: float, facts: F64, terms: F64) -> None:
     """Write a side's facts (FACTS,) and terms (TERMS, PREMIUM_POINTS)."""
+    if 0.0 <= rate * years < NEGLIGIBLE and yield_ < 0.0 and years > 0.0:
+        rate = NEGLIGIBLE / years  # the limit: the solver divides by the rate
     facts[RATE], facts[YIELD], facts[TOP] = rate, yield_, 0.0
     facts[FORGET], facts[FADE] = exp(-rate * years), exp(-yield_ * years)
-    if not years > 0.0 or (rate <= 0.0 and yield_ >= rate) or 0.0 <= rate * years < NEGLIGIBLE:
+    if not years > 0.0 or (rate <= 0.0 and yield_ >= rate) or (0.0 <= rate * years < NEGLIGIBLE and yield_ >= 0.0):
         facts[REGIME] = PREMIUM_FREE
         return
     if rate <= 0.0:
